@@ -1,0 +1,1 @@
+"""The nouns: frozen values and the protocols between rooms. Standard library only."""

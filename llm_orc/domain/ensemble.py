@@ -1,0 +1,128 @@
+"""An ensemble as a value: agents, what they depend on, how each does its work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, Protocol, TypeAlias
+
+from llm_orc.domain.json import JsonObject, JsonValue
+from llm_orc.domain.model import Model, Sampling
+
+
+class Prompt(Protocol):
+    """A compiled prompt template. `names` are the variables that it reads."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def names(self) -> frozenset[str]: ...
+    def render(self, variables: Mapping[str, JsonValue]) -> str:
+        """Raises `PromptFailed` when a value is missing or an expression fails."""
+        ...
+
+
+class OutputSchema(Protocol):
+    """A compiled `output_schema`."""
+
+    @property
+    def schema(self) -> JsonObject: ...
+    def faults(self, value: JsonValue) -> tuple[str, ...]:
+        """What is wrong with `value`, one sentence each; empty when it satisfies the schema."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo:
+    """A worked example: what the prompt's variables were and what the answer should be."""
+
+    inputs: JsonObject
+    output: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategySpec:
+    """Which strategy an agent uses, and its settings as the file has them."""
+
+    type: str = "single"
+    settings: JsonObject = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Llm:
+    """An agent that asks a model. `models` are its candidates in order; the first is the `fixed` choice."""
+
+    models: tuple[Model, ...]
+    system_prompt: str = ""
+    prompt: Prompt | None = None
+    demos: tuple[Demo, ...] = ()
+    strategy: StrategySpec = StrategySpec()
+    sampling: Sampling = Sampling()
+    output_schema: OutputSchema | None = None
+    output_format: Literal["text", "json"] = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """An agent that runs a program. `command` is complete: program and arguments, paths resolved."""
+
+    command: tuple[str, ...]
+    parameters: JsonObject = field(default_factory=lambda: MappingProxyType({}))
+    directory: str = "."
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A failure of the agent ends the run: what is in flight finishes, nothing more is started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A failure of the agent skips what depends on it; the rest goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """A failure of the agent is replaced by a value."""
+
+    value: JsonValue
+
+
+OnFailure: TypeAlias = Stop | Skip | Default
+Work: TypeAlias = Llm | Script
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """A node of the DAG: never a model. `timeout_seconds` is None when there is no limit."""
+
+    name: str
+    work: Work
+    depends_on: tuple[str, ...] = ()
+    timeout_seconds: float | None = None
+    on_failure: OnFailure = Stop()
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ensemble:
+    """A checked ensemble; running never changes it. `inputs` maps input names to JSON Schemas.
+
+    `outputs` are the agents whose outputs are the run's: the one that `output` names, or those that
+    nothing depends on. `source` is the file it came from, "" when there is none. `unavailable` names
+    the features that the file uses and this version cannot run.
+    """
+
+    name: str
+    agents: Mapping[str, Agent]
+    outputs: tuple[str, ...]
+    inputs: Mapping[str, JsonObject] = field(
+        default_factory=lambda: MappingProxyType({"input": {"type": "string"}})
+    )
+    default_task: str | None = None
+    description: str = ""
+    schedule: Literal["eager", "layered"] = "eager"
+    concurrency: int | None = None
+    source: str = ""
+    unavailable: tuple[str, ...] = ()

@@ -1,0 +1,127 @@
+"""The one stream of events: everything that can be seen of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, TypeAlias
+
+from llm_orc.domain.completion import Usage
+from llm_orc.domain.outcome import Cause, Outcome, RunResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted:
+    """A run began; `layers` are the agents by depth, `depends_on` the edges."""
+
+    type: ClassVar[str] = "run_started"
+    run_id: str
+    ensemble: str
+    layers: tuple[tuple[str, ...], ...]
+    depends_on: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentStarted:
+    """An agent's dependencies are settled and it began. `model` is None for agents that ask none."""
+
+    type: ClassVar[str] = "agent_started"
+    agent: str
+    model: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCalled:
+    """A request is about to be sent."""
+
+    type: ClassVar[str] = "model_called"
+    agent: str
+    model: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAnswered:
+    """A request was answered."""
+
+    type: ClassVar[str] = "model_answered"
+    agent: str
+    model: str
+    usage: Usage
+    cost_usd: float | None
+    duration_s: float
+    load_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFailed:
+    """A request failed."""
+
+    type: ClassVar[str] = "model_failed"
+    agent: str
+    model: str
+    cause: Cause
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptLogged:
+    """What a script wrote to standard error."""
+
+    type: ClassVar[str] = "script_logged"
+    agent: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentFinished:
+    """An agent ended, in whatever way."""
+
+    type: ClassVar[str] = "agent_finished"
+    agent: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned:
+    """Something the user should know that did not stop the run."""
+
+    type: ClassVar[str] = "warned"
+    message: str
+    agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished:
+    """The last event of a run."""
+
+    type: ClassVar[str] = "run_finished"
+    result: RunResult
+
+
+Happening: TypeAlias = (
+    RunStarted
+    | AgentStarted
+    | ModelCalled
+    | ModelAnswered
+    | ModelFailed
+    | ScriptLogged
+    | AgentFinished
+    | Warned
+    | RunFinished
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A happening with its place in the run: `seq` counts from 1 without gaps, `ts` is Unix time."""
+
+    seq: int
+    ts: float
+    what: Happening
+
+
+class Observer(Protocol):
+    """Anything callable with an event. It must not raise and must not wait."""
+
+    def __call__(self, event: Event) -> None: ...

@@ -1,0 +1,88 @@
+"""What is known about the models at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from llm_orc.domain.json import JsonObject
+
+Feature = Literal["sampling", "seed", "n", "logprobs", "json_schema", "tools", "load_control"]
+"""What a model can do beyond plain text: `sampling` means that temperature and its kin are accepted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How an answer is drawn. None means "not set": it is not sent, the server's default holds.
+
+    `options` go to the server as they are (Ollama's `options`, extra fields elsewhere).
+    """
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    options: JsonObject = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """US dollars per million tokens."""
+
+    input_per_million: float
+    output_per_million: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One entry of the catalogue: a model, where it is served and what is known about it.
+
+    `name` is ours, `wire_name` is what its server calls it. `price` is None where it is unknown,
+    which is not the same as free. `parameters_b` counts billions, `vram_gb` gigabytes.
+    """
+
+    name: str
+    provider: str
+    wire_name: str
+    base_url: str | None = None
+    path: str | None = None
+    api_key_env: str | None = None
+    context: int | None = None
+    parameters_b: float | None = None
+    vram_gb: float | None = None
+    load_seconds: float | None = None
+    price: Price | None = None
+    capabilities: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    supports: frozenset[Feature] = frozenset()
+    concurrency: int | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    keep_alive: str | int | None = None
+    sampling: Sampling = Sampling()
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A named way to ask: candidate models, ordered cheap to strong, and how to sample them."""
+
+    name: str
+    models: tuple[str, ...]
+    sampling: Sampling = Sampling()
+    system_prompt: str = ""
+    timeout_seconds: float | None = None
+    fallback: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """The models at hand. `default` is the model of agents that name none; None: they must name one."""
+
+    models: Mapping[str, Model]
+    profiles: Mapping[str, Profile] = field(default_factory=lambda: MappingProxyType({}))
+    default: str | None = None

@@ -1,0 +1,100 @@
+"""What became of an agent, and of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from llm_orc.domain.completion import Usage
+from llm_orc.domain.json import JsonValue
+
+NO_USAGE = Usage()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """An error as a value: its kind (`rate_limited`), what happened, and what to do."""
+
+    kind: str
+    message: str
+    hint: str = ""
+    exit_code: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """What an agent took. `started_at` is Unix time; `cost_usd` is None when a price is unknown."""
+
+    model: str | None = None
+    strategy: str | None = None
+    usage: Usage = NO_USAGE
+    cost_usd: float | None = 0.0
+    attempts: int = 1
+    samples: int = 0
+    started_at: float = 0.0
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """The agent did its work. `confidence` is in [0, 1], None when nothing measured it.
+    `replaced` holds the failure when `output` is the `on_failure` default."""
+
+    output: JsonValue
+    effort: Effort
+    confidence: float | None = None
+    replaced: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The agent could not do its work."""
+
+    cause: Cause
+    effort: Effort
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """The agent was never started; `cause` says why."""
+
+    cause: Cause
+
+
+Outcome: TypeAlias = Answered | Failed | Skipped
+Status: TypeAlias = Literal["succeeded", "failed", "partial", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What a run came to. `output` is the output agent's, or one entry per output agent by name.
+
+    `succeeded`: every agent answered · `partial`: the outputs are there, but an agent failed or was
+    skipped · `failed`: an agent that may not fail did, or an output is missing · `interrupted`.
+    """
+
+    run_id: str
+    ensemble: str
+    status: Status
+    output: JsonValue
+    agents: Mapping[str, Outcome]
+    usage: Usage
+    cost_usd: float | None
+    started_at: float
+    duration_s: float
+    trace_id: str
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code (see docs/errors.md)."""
+        if self.status in ("succeeded", "partial"):
+            return 0
+        if self.status == "interrupted":
+            return 130
+        causes = [o.cause for o in self.agents.values() if isinstance(o, Failed)]
+        lost = causes and all(cause.kind == "unreachable" for cause in causes)
+        answered = any(
+            isinstance(o, Answered) and o.effort.model is not None for o in self.agents.values()
+        )
+        return 4 if lost and not answered else 1

@@ -1,0 +1,1 @@
+"""Plug-ins: one file per wire protocol."""

@@ -1,0 +1,47 @@
+"""Names to implementations: `name -> "module:Class"`, imported on first use.
+
+Third parties add their own through entry points (`llm_orc.providers`, `llm_orc.strategies`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from llm_orc.errors import NotAvailable, UsageFailed
+
+PROVIDERS: Mapping[str, str] = {
+    "openai": "llm_orc.providers.openai:OpenAI",
+    "ollama": "llm_orc.providers.ollama:Ollama",
+    "anthropic": "llm_orc.providers.anthropic:Anthropic",
+    "llamacpp": "llm_orc.providers.llamacpp:LlamaCpp",
+    "scripted": "llm_orc.providers.scripted:Scripted",
+}
+STRATEGIES: Mapping[str, str] = {
+    "single": "llm_orc.strategies.single:Single",
+}
+
+
+def find(kind: str, name: str, table: Mapping[str, str]) -> Any:  # noqa: ANN401 - any class
+    """The class registered as `name`. Raises `UsageFailed` with the nearest name when unknown."""
+    target = table.get(name) or _from_entry_points(f"llm_orc.{kind}s", name)
+    if target is None:
+        near = get_close_matches(name, table, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(table))}"
+        raise UsageFailed(f"unknown {kind} {name!r}", hint=hint)
+    module, _, attribute = target.partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("llm_orc"):
+            raise
+        raise NotAvailable(
+            f"{kind} {name!r} needs the package {error.name!r}", hint=f"pip install {error.name}"
+        ) from error
+
+
+def _from_entry_points(group: str, name: str) -> str | None:
+    return next((point.value for point in entry_points(group=group) if point.name == name), None)

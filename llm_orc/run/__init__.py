@@ -1,0 +1,1 @@
+"""STAGE 4: run an ensemble: the scheduler, and the executor of one agent."""

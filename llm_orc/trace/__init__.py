@@ -1,0 +1,1 @@
+"""STAGE 5: observers of the event stream."""
