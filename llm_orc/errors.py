@@ -1,26 +1,26 @@
 """The error tree. Every error says what went wrong, where, and what to do next.
 
-    OrcError                      exit code
-    ├── UsageFailed                   2   a wrong argument, name or setting
-    │   ├── NotFound                  2   an ensemble, model or file that is nowhere to be found
-    │   └── NotAvailable              2   a feature this version or installation does not have
-    ├── InvalidFile                   2   a file with problems, all of them listed
-    ├── ProviderFailed                1   a model could not answer
-    │   ├── Unreachable               4   no connection, or it was cut
-    │   ├── RateLimited               1   429; `retry_after` in seconds when the server said so
-    │   ├── AuthenticationFailed      1   no key, or a key that was not accepted
-    │   ├── InvalidRequest            1   the server says that the request can never work
-    │   │   ├── ModelMissing          1   the server does not have this model
-    │   │   └── ContextTooLong        1   the prompt does not fit the model's context
-    │   ├── Refused                   1   the server or the model declined to answer
-    │   ├── ServerFailed              1   5xx
-    │   └── MalformedReply            1   a reply that does not follow the protocol
-    ├── AgentFailed                   1   an agent could not do its work
-    │   ├── DeadlinePassed            1   an agent or a call ran past its timeout
-    │   ├── ScriptFailed              1   a script ended badly or printed what cannot be used
-    │   ├── PromptFailed              1   a prompt could not be rendered with the values at hand
-    │   └── AnswerRejected            1   an answer that does not satisfy its `output_schema`
-    └── Interrupted                 130   the user stopped the run
+OrcError                      exit code
+├── UsageFailed                   2   a wrong argument, name or setting
+│   ├── NotFound                  2   an ensemble, model or file that is nowhere to be found
+│   └── NotAvailable              2   a feature this version or installation does not have
+├── InvalidFile                   2   a file with problems, all of them listed
+├── ProviderFailed                1   a model could not answer
+│   ├── Unreachable               4   no connection, or it was cut
+│   ├── RateLimited               1   429; `retry_after` in seconds when the server said so
+│   ├── AuthenticationFailed      1   no key, or a key that was not accepted
+│   ├── InvalidRequest            1   the server says that the request can never work
+│   │   ├── ModelMissing          1   the server does not have this model
+│   │   └── ContextTooLong        1   the prompt does not fit the model's context
+│   ├── Refused                   1   the server or the model declined to answer
+│   ├── ServerFailed              1   5xx
+│   └── MalformedReply            1   a reply that does not follow the protocol
+├── AgentFailed                   1   an agent could not do its work
+│   ├── DeadlinePassed            1   an agent or a call ran past its timeout
+│   ├── ScriptFailed              1   a script ended badly or printed what cannot be used
+│   ├── PromptFailed              1   a prompt could not be rendered with the values at hand
+│   └── AnswerRejected            1   an answer that does not satisfy its `output_schema`
+└── Interrupted                 130   the user stopped the run
 """
 
 from __future__ import annotations
