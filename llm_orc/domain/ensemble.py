@@ -70,6 +70,7 @@ class Script:
     command: tuple[str, ...]
     parameters: JsonObject = field(default_factory=lambda: MappingProxyType({}))
     directory: str = "."
+    max_output_bytes: int = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ class Ensemble:
     inputs: Mapping[str, JsonObject] = field(
         default_factory=lambda: MappingProxyType({"input": {"type": "string"}})
     )
-    default_task: str | None = None
+    default_task: str | JsonObject | None = None
     description: str = ""
     schedule: Literal["eager", "layered"] = "eager"
     concurrency: int | None = None

@@ -71,7 +71,8 @@ class RunResult:
     """What a run came to. `output` is the output agent's, or one entry per output agent by name.
 
     `succeeded`: every agent answered · `partial`: the outputs are there, but an agent failed or was
-    skipped · `failed`: an agent that may not fail did, or an output is missing · `interrupted`.
+    skipped, or a limit ended the run · `failed`: an agent that may not fail did, or an output is
+    missing · `interrupted`. `ended_by` says what cut the run short, None when it ran to its end.
     """
 
     run_id: str
@@ -84,14 +85,15 @@ class RunResult:
     started_at: float
     duration_s: float
     trace_id: str
+    ended_by: Cause | None = None
 
     @property
     def exit_code(self) -> int:
         """The process's exit code (see docs/errors.md)."""
-        if self.status in ("succeeded", "partial"):
+        if self.ended_by is not None:
+            return self.ended_by.exit_code
+        if self.status != "failed":
             return 0
-        if self.status == "interrupted":
-            return 130
         causes = [o.cause for o in self.agents.values() if isinstance(o, Failed)]
         lost = causes and all(cause.kind == "unreachable" for cause in causes)
         answered = any(isinstance(o, Answered) and o.effort.model is not None for o in self.agents.values())

@@ -1,0 +1,97 @@
+"""Results and events as the JSON that users script against (docs/results.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+
+from llm_orc.domain.completion import Usage
+from llm_orc.domain.events import Event, RunFinished
+from llm_orc.domain.json import JsonValue
+from llm_orc.domain.outcome import Answered, Cause, Failed, Outcome, RunResult, Skipped
+
+
+def result_json(result: RunResult) -> dict[str, JsonValue]:
+    """The object that `invoke --output-format json` prints."""
+    return {
+        "run_id": result.run_id,
+        "ensemble": result.ensemble,
+        "status": result.status,
+        "output": result.output,
+        "agents": {name: outcome_json(outcome) for name, outcome in result.agents.items()},
+        "plan": [],
+        "usage": usage_json(result.usage),
+        "cost_usd": result.cost_usd,
+        "duration_s": round(result.duration_s, 6),
+        "trace_id": result.trace_id,
+        "error": None if result.ended_by is None else cause_json(result.ended_by),
+    }
+
+
+def outcome_json(outcome: Outcome) -> dict[str, JsonValue]:
+    """One entry of `agents`; the same keys whatever became of the agent."""
+    if isinstance(outcome, Skipped):
+        effort = None
+    else:
+        effort = outcome.effort
+    error = outcome.replaced if isinstance(outcome, Answered) else outcome.cause
+    return {
+        "status": _STATUS[type(outcome)],
+        "output": outcome.output if isinstance(outcome, Answered) else None,
+        "model": effort.model if effort else None,
+        "strategy": effort.strategy if effort else None,
+        "confidence": outcome.confidence if isinstance(outcome, Answered) else None,
+        "samples": effort.samples if effort else 0,
+        "usage": usage_json(effort.usage if effort else Usage()),
+        "cost_usd": effort.cost_usd if effort else 0.0,
+        "attempts": effort.attempts if effort else 0,
+        "started_at": _moment(effort.started_at) if effort else None,
+        "duration_s": round(effort.duration_s, 6) if effort else 0.0,
+        "error": cause_json(error) if error is not None else None,
+    }
+
+
+def event_json(event: Event) -> dict[str, JsonValue]:
+    """One line of `--output-format jsonl`."""
+    what = event.what
+    line: dict[str, JsonValue] = {"seq": event.seq, "ts": _moment(event.ts), "type": what.type}
+    if isinstance(what, RunFinished):
+        return {**line, **result_json(what.result)}
+    for field in fields(what):
+        line[field.name] = _plain(getattr(what, field.name))
+    return line
+
+
+def cause_json(cause: Cause) -> dict[str, JsonValue]:
+    """An error as scripts see it."""
+    return {"kind": cause.kind, "message": cause.message, "hint": cause.hint}
+
+
+def usage_json(usage: Usage) -> dict[str, JsonValue]:
+    """Token counts."""
+    return {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
+
+
+_STATUS = {Answered: "succeeded", Failed: "failed", Skipped: "skipped"}
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _plain(value: object) -> JsonValue:
+    match value:
+        case Answered() | Failed() | Skipped():
+            return outcome_json(value)
+        case Cause():
+            return cause_json(value)
+        case Usage():
+            return usage_json(value)
+        case Mapping():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case str() | int() | float() | bool() | None:
+            return value
+    raise TypeError(f"{type(value).__name__} has no JSON form")

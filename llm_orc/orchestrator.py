@@ -1,0 +1,187 @@
+"""The composition root: the one module that knows every part, and the verbs of the Python API."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import anyio
+
+from llm_orc.domain.completion import Provider
+from llm_orc.domain.ensemble import Ensemble
+from llm_orc.domain.events import Event, Observer
+from llm_orc.domain.json import JsonValue
+from llm_orc.domain.model import Fleet, Model
+from llm_orc.domain.outcome import RunResult
+from llm_orc.domain.strategy import Strategy
+from llm_orc.errors import NotAvailable, Problem
+from llm_orc.registry import PROVIDERS, STRATEGIES, find
+from llm_orc.spec.catalogue import load_fleet
+from llm_orc.spec.ensemble_file import check_ensemble, load_ensemble
+from llm_orc.spec.inputs import gather_inputs
+from llm_orc.spec.locate import find_ensemble, find_project, user_config_dir
+from llm_orc.spec.settings import Settings, load_settings
+
+
+class Orchestrator:
+    """Loads and runs the ensembles of one project.
+
+    Use it as an async context manager: leaving it closes connections and unloads models. `providers`
+    puts your own in place of the registered ones, by name: `{"ollama": Scripted(["yes"])}`.
+    """
+
+    def __init__(
+        self,
+        project: Path | str | None = None,
+        *,
+        providers: Mapping[str, Provider] | None = None,
+        flags: Mapping[str, JsonValue] | None = None,
+    ) -> None:
+        self.project = find_project(Path.cwd()) if project is None else Path(project)
+        self._flags = flags or {}
+        self._given = dict(providers or {})
+        self._open: dict[tuple[str, str | None, str | None], Provider] = {}
+        self._strategies: dict[str, Strategy] = {}
+        self._settings: Settings | None = None
+        self._fleet: Fleet | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every provider that was opened here."""
+        opened, self._open = self._open, {}
+        with anyio.CancelScope(shield=True):
+            for provider in opened.values():
+                await provider.aclose()
+
+    @property
+    def settings(self) -> Settings:
+        """The project's settings, each with where it came from. Raises `InvalidFile`."""
+        if self._settings is None:
+            self._settings = load_settings(self.project, user_config_dir(), os.environ, self._flags)
+        return self._settings
+
+    @property
+    def fleet(self) -> Fleet:
+        """The models at hand. Raises `InvalidFile`."""
+        if self._fleet is None:
+            fleet = load_fleet(self.project, user_config_dir())
+            default = self.settings.default_model
+            self._fleet = fleet if default is None else replace(fleet, default=default)
+        return self._fleet
+
+    def locate(self, ensemble: str | Path) -> Path:
+        """The file of an ensemble given by path or name. Raises `NotFound` or `UsageFailed`."""
+        if isinstance(ensemble, Path):
+            return ensemble
+        return find_ensemble(ensemble, self.project, user_config_dir(), self.settings.ensembles)
+
+    def load(self, ensemble: str | Path, *, model: str | None = None) -> Ensemble:
+        """A checked ensemble. Raises `InvalidFile` with all of its problems. `model` serves every agent."""
+        return load_ensemble(self.locate(ensemble), self.fleet, model=model)
+
+    def check(self, file: Path) -> tuple[Problem, ...]:
+        """Everything that is wrong with an ensemble file."""
+        return check_ensemble(file, self.fleet, need_models=False)
+
+    async def invoke(
+        self,
+        ensemble: Ensemble | str | Path,
+        text: str | None = None,
+        *,
+        variables: Mapping[str, JsonValue] | None = None,
+        model: str | None = None,
+        seed: int | None = None,
+        schedule: Literal["eager", "layered"] | None = None,
+        concurrency: int | None = None,
+        max_seconds: float | None = None,
+        observers: Sequence[Observer] = (),
+        interrupt: anyio.Event | None = None,
+    ) -> RunResult:
+        """Run an ensemble on `text` and named inputs; setting `interrupt` ends the run early.
+
+        Raises `OrcError` before anything is run; what fails in the run is in the result.
+        """
+        from llm_orc.run.run import run_ensemble
+
+        if not isinstance(ensemble, Ensemble):
+            ensemble = self.load(ensemble, model=model)
+        if ensemble.unavailable:
+            raise NotAvailable(
+                f"{ensemble.name!r} uses what is not available yet: {'; '.join(ensemble.unavailable)}"
+            )
+        inputs = gather_inputs(ensemble, text, variables or {})
+        schedule = schedule or ensemble.schedule or self.settings.schedule
+        concurrency = concurrency or ensemble.concurrency or self.settings.concurrency
+        return await run_ensemble(
+            replace(ensemble, schedule=schedule, concurrency=concurrency),
+            inputs,
+            provider_of=self.provider_of,
+            strategy_of=self.strategy_of,
+            observers=observers,
+            interrupt=interrupt,
+            max_seconds=max_seconds,
+        )
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        ensemble: Ensemble | str | Path,
+        text: str | None = None,
+        *,
+        variables: Mapping[str, JsonValue] | None = None,
+        model: str | None = None,
+    ) -> AsyncIterator[AsyncIterator[Event]]:
+        """Run an ensemble and iterate over its events; leaving the block early cancels the run.
+
+        The last event is `RunFinished`, which holds the result.
+        """
+        # Unbounded on purpose: an observer must not wait, and a run's events fit in memory.
+        send, receive = anyio.create_memory_object_stream[Event](math.inf)
+
+        if not isinstance(ensemble, Ensemble):
+            ensemble = self.load(ensemble, model=model)
+
+        async def run() -> None:
+            with send:
+                await self.invoke(
+                    ensemble, text, variables=variables, model=model, observers=[send.send_nowait]
+                )
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run)
+            with receive:
+                yield receive
+            tasks.cancel_scope.cancel()
+
+    def provider_of(self, model: Model) -> Provider:
+        """The provider that serves a model: one for each kind, address and key."""
+        given = self._given.get(model.provider)
+        if given is not None:
+            return given
+        key = (model.provider, model.base_url, model.api_key_env)
+        if key not in self._open:
+            kind = find("provider", model.provider, PROVIDERS)
+            self._open[key] = kind(base_url=model.base_url, api_key_env=model.api_key_env)
+        return self._open[key]
+
+    def strategy_of(self, name: str) -> Strategy:
+        """The strategy of that name."""
+        if name not in self._strategies:
+            self._strategies[name] = find("strategy", name, STRATEGIES)()
+        return self._strategies[name]
