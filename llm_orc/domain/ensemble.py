@@ -123,7 +123,7 @@ class Ensemble:
     )
     default_task: str | JsonObject | None = None
     description: str = ""
-    schedule: Literal["eager", "layered"] = "eager"
+    schedule: Literal["eager", "layered"] | None = None
     concurrency: int | None = None
     source: str = ""
     unavailable: tuple[str, ...] = ()

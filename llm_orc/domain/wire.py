@@ -31,10 +31,7 @@ def result_json(result: RunResult) -> dict[str, JsonValue]:
 
 def outcome_json(outcome: Outcome) -> dict[str, JsonValue]:
     """One entry of `agents`; the same keys whatever became of the agent."""
-    if isinstance(outcome, Skipped):
-        effort = None
-    else:
-        effort = outcome.effort
+    effort = None if isinstance(outcome, Skipped) else outcome.effort
     error = outcome.replaced if isinstance(outcome, Answered) else outcome.cause
     return {
         "status": _STATUS[type(outcome)],

@@ -54,7 +54,7 @@ async def run_ensemble(
         ensemble.agents,
         executor,
         lambda name, outcome: emit(AgentFinished(agent=name, outcome=outcome)),
-        schedule=ensemble.schedule,
+        schedule=ensemble.schedule or "eager",
         concurrency=ensemble.concurrency,
     )
     ended_by = await _drive(scheduler, interrupt, max_seconds)
