@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal, Protocol
 
 from llm_orc.domain.json import JsonObject, JsonValue
@@ -112,7 +111,7 @@ class Installed:
     wire_name: str
     resident: bool | None = None
     vram_gb: float | None = None
-    details: Mapping[str, JsonValue] = field(default_factory=lambda: MappingProxyType({}))
+    details: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 class Provider(Protocol):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal, Protocol, TypeAlias
 
 from llm_orc.domain.json import JsonObject, JsonValue
@@ -46,7 +45,7 @@ class StrategySpec:
     """Which strategy an agent uses, and its settings as the file has them."""
 
     type: str = "single"
-    settings: JsonObject = field(default_factory=lambda: MappingProxyType({}))
+    settings: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +67,16 @@ class Script:
     """An agent that runs a program. `command` is complete: program and arguments, paths resolved."""
 
     command: tuple[str, ...]
-    parameters: JsonObject = field(default_factory=lambda: MappingProxyType({}))
+    parameters: JsonObject = field(default_factory=dict)
     directory: str = "."
     max_output_bytes: int = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """An agent of a kind that this version reads but cannot run; `feature` says which."""
+
+    feature: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,7 @@ class Default:
 
 
 OnFailure: TypeAlias = Stop | Skip | Default
-Work: TypeAlias = Llm | Script
+Work: TypeAlias = Llm | Script | Later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,18 +118,17 @@ class Ensemble:
 
     `outputs` are the agents whose outputs are the run's: the one that `output` names, or those that
     nothing depends on. `source` is the file it came from, "" when there is none. `unavailable` names
-    the features that the file uses and this version cannot run.
+    the features that the file uses and this version cannot run. `timeout_seconds` bounds the whole run.
     """
 
     name: str
     agents: Mapping[str, Agent]
     outputs: tuple[str, ...]
-    inputs: Mapping[str, JsonObject] = field(
-        default_factory=lambda: MappingProxyType({"input": {"type": "string"}})
-    )
+    inputs: Mapping[str, JsonObject] = field(default_factory=lambda: {"input": {"type": "string"}})
     default_task: str | JsonObject | None = None
     description: str = ""
     schedule: Literal["eager", "layered"] | None = None
     concurrency: int | None = None
+    timeout_seconds: float | None = None
     source: str = ""
     unavailable: tuple[str, ...] = ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal
 
 from llm_orc.domain.json import JsonObject
@@ -27,7 +26,20 @@ class Sampling:
     max_tokens: int | None = None
     seed: int | None = None
     stop: tuple[str, ...] = ()
-    options: JsonObject = field(default_factory=lambda: MappingProxyType({}))
+    options: JsonObject = field(default_factory=dict)
+
+    def over(self, base: Sampling) -> Sampling:
+        """What is set here, and `base` where nothing is; `options` are joined key by key."""
+        return Sampling(
+            temperature=base.temperature if self.temperature is None else self.temperature,
+            top_p=base.top_p if self.top_p is None else self.top_p,
+            top_k=base.top_k if self.top_k is None else self.top_k,
+            min_p=base.min_p if self.min_p is None else self.min_p,
+            max_tokens=base.max_tokens if self.max_tokens is None else self.max_tokens,
+            seed=base.seed if self.seed is None else self.seed,
+            stop=self.stop or base.stop,
+            options={**base.options, **self.options},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +69,7 @@ class Model:
     vram_gb: float | None = None
     load_seconds: float | None = None
     price: Price | None = None
-    capabilities: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    capabilities: Mapping[str, float] = field(default_factory=dict)
     supports: frozenset[Feature] = frozenset()
     concurrency: int | None = None
     requests_per_minute: int | None = None
@@ -69,7 +81,11 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """A named way to ask: candidate models, ordered cheap to strong, and how to sample them."""
+    """A named way to ask: candidate models, ordered cheap to strong, and how to sample them.
+
+    `models` are names from the catalogue or `provider/wire-name`, resolved when the profile is used.
+    `price` holds for models that have none; `source` is where the profile is written.
+    """
 
     name: str
     models: tuple[str, ...]
@@ -77,6 +93,8 @@ class Profile:
     system_prompt: str = ""
     timeout_seconds: float | None = None
     fallback: tuple[str, ...] = ()
+    price: Price | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,5 +102,5 @@ class Fleet:
     """The models at hand. `default` is the model of agents that name none; None: they must name one."""
 
     models: Mapping[str, Model]
-    profiles: Mapping[str, Profile] = field(default_factory=lambda: MappingProxyType({}))
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
     default: str | None = None
