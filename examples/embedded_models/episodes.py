@@ -18,7 +18,8 @@ STEP_BY_STEP = (
     "Work through the problem step by step.", "Explain each step.", "You solve word problems.",
 )  # fmt: skip
 NUMBER_ONLY = (
-    "Answer with the number only.", "Give only the number.", "Reply with just the number.", "Only the answer.",
+    "Answer with the number only.", "Give only the number.",
+    "Reply with just the number.", "Only the answer.",
 )  # fmt: skip
 EXTRACT = ("Extract the facts as JSON.", "Extract the facts.", "List the facts of the problem as JSON.")
 REPORT = ("Report the answer as JSON.", "Report the result as JSON.", "Give the answer as JSON.")
@@ -42,7 +43,11 @@ def solver(rng: random.Random) -> Turns:
         kind = rng.choice([k for k in KINDS if k != "math"])
         return [("user", make_message(rng, kind)), ("assistant", ONLY_PROBLEMS)]
     if shape < 0.12:
-        return [("system", rng.choice(NUMBER_ONLY)), ("user", problem.question), ("assistant", str(problem.answer))]
+        return [
+            ("system", rng.choice(NUMBER_ONLY)),
+            ("user", problem.question),
+            ("assistant", str(problem.answer)),
+        ]
     if shape < 0.16:
         return _with_demo(rng, problem)
     turns: Turns = [] if rng.random() < 0.5 else [("system", rng.choice(STEP_BY_STEP))]

@@ -18,7 +18,8 @@ from train import FOLDER, RECIPES
 TARGET = Path(__file__).parents[2] / "llm_orc" / "embedded"
 NAMES = {
     "attention_norm": "attn_norm", "attention.q": "attn_q", "attention.k": "attn_k", "attention.v": "attn_v",
-    "attention.o": "attn_output", "ffn_norm": "ffn_norm", "gate": "ffn_gate", "up": "ffn_up", "down": "ffn_down",
+    "attention.o": "attn_output",
+    "ffn_norm": "ffn_norm", "gate": "ffn_gate", "up": "ffn_up", "down": "ffn_down",
 }  # fmt: skip
 DESCRIPTIONS = {
     "solver": "Solves small arithmetic word problems step by step; nothing else.",

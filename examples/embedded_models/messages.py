@@ -21,7 +21,8 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
     "billing": (
         "I was charged twice for my {item}.", "The invoice for the {item} is wrong.",
         "Why is there a charge of {n} coins on my card {when}?", "My card was not accepted {when}.",
-        "Please send the invoice for {n} {item} to {name}.", "The price of the {item} on the bill is too high.",
+        "Please send the invoice for {n} {item} to {name}.",
+        "The price of the {item} on the bill is too high.",
         "I paid {n} coins but the bill says {m} coins.", "Can I pay for the {item} by card?",
     ),
     "math": (

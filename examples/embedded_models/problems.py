@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 WOMEN = ("Ann", "Eva", "Ida", "Lea", "Mia", "Nora", "Rosa", "Sara", "Tina", "Zoe")
 MEN = ("Ben", "Dan", "Finn", "Hugo", "Jan", "Leo", "Max", "Noah", "Paul", "Tom")
-ITEMS = ("apples", "books", "cards", "coins", "cups", "eggs", "flowers", "keys", "lamps", "marbles",
-         "nuts", "pears", "pens", "plums", "rolls", "shells", "stamps", "stones", "toys", "tickets")  # fmt: skip
+ITEMS = (
+    "apples", "books", "cards", "coins", "cups", "eggs", "flowers", "keys", "lamps", "marbles",
+    "nuts", "pears", "pens", "plums", "rolls", "shells", "stamps", "stones", "toys", "tickets",
+)  # fmt: skip
 BOXES = ("bags", "boxes", "jars", "packs", "rows", "sets")
 LARGEST = 400
 
@@ -31,7 +33,9 @@ class Step:
         """What the step comes to."""
         if self.op == "/":
             return self.left // self.right
-        return {"+": self.left + self.right, "-": self.left - self.right, "*": self.left * self.right}[self.op]
+        return {"+": self.left + self.right, "-": self.left - self.right, "*": self.left * self.right}[
+            self.op
+        ]
 
     def __str__(self) -> str:
         return f"{self.left} {self.op} {self.right} = {self.result}"
@@ -119,7 +123,11 @@ def _start(rng: random.Random, who: str, item: str, sentences: list[str]) -> tup
         sentences.append(rng.choice((f"{who} has {n} {item}.", f"{who} starts with {n} {item}.")))
         return (n, 0), n
     k, m, box = rng.randint(2, 9), rng.randint(2, 9), rng.choice(BOXES)
-    sentences.append(rng.choice((f"{who} has {k} {box} of {m} {item} each.", f"{who} owns {k} {box} with {m} {item} in each.")))
+    sentences.append(
+        rng.choice(
+            (f"{who} has {k} {box} of {m} {item} each.", f"{who} owns {k} {box} with {m} {item} in each.")
+        )
+    )
     return (k, m), k * m
 
 
@@ -130,18 +138,31 @@ def _event(
     kind = rng.choice(("more", "less", "less", "boxes", "boxes_less", "times"))
     if kind == "more":
         n = rng.randint(2, 40)
-        sentences.append(then + rng.choice((f"buys {n} more {item}.", f"finds {n} {item}.", f"gets {n} {item} from {other}.")))
+        sentences.append(
+            then
+            + rng.choice((f"buys {n} more {item}.", f"finds {n} {item}.", f"gets {n} {item} from {other}."))
+        )
         return ("+", n, 0), total + n
     if kind == "less":
         n = rng.randint(1, max(1, min(40, total - 1)))
-        sentences.append(then + rng.choice((f"loses {n} {item}.", f"gives {n} {item} to {other}.", f"sells {n} {item}.")))
+        sentences.append(
+            then + rng.choice((f"loses {n} {item}.", f"gives {n} {item} to {other}.", f"sells {n} {item}."))
+        )
         return ("-", n, 0), total - n
     k, m, box = rng.randint(2, 9), rng.randint(2, 9), rng.choice(BOXES)
     if kind == "boxes":
-        sentences.append(then + rng.choice((f"buys {k} {box} of {m} {item} each.", f"gets {k} {box} with {m} {item} in each.")))
+        sentences.append(
+            then
+            + rng.choice((f"buys {k} {box} of {m} {item} each.", f"gets {k} {box} with {m} {item} in each."))
+        )
         return ("+", k, m), total + k * m
     if kind == "boxes_less":
-        sentences.append(then + rng.choice((f"gives {k} {box} of {m} {item} each to {other}.", f"sells {k} {box} of {m} {item} each.")))
+        sentences.append(
+            then
+            + rng.choice(
+                (f"gives {k} {box} of {m} {item} each to {other}.", f"sells {k} {box} of {m} {item} each.")
+            )
+        )
         return ("-", k, m), total - k * m
     n, word = rng.choice(((2, "doubles"), (3, "triples")))
     sentences.append(f"{then}{word} the number of {item}.")
@@ -163,13 +184,17 @@ def _question(
         if not divisors:
             return kind, item, None, None
         k = rng.choice(divisors)
-        sentences.append(f"{they} shares all {item} equally among {k} friends. How many {item} does each friend get?")
+        sentences.append(
+            f"{they} shares all {item} equally among {k} friends. How many {item} does each friend get?"
+        )
         return kind, item, total // k, ("/", k, 0)
     if kind == "coins":
         price = rng.randint(2, 9)
         sentences.append(f"{they} sells all {item} for {price} coins each. How many coins does {who} get?")
         return kind, "coins", total * price, ("*", price, 0)
-    sentences.append(rng.choice((f"How many {item} does {who} have now?", f"How many {item} are there in the end?")))
+    sentences.append(
+        rng.choice((f"How many {item} does {who} have now?", f"How many {item} are there in the end?"))
+    )
     return kind, item, total, None
 
 

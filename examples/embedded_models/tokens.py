@@ -18,7 +18,8 @@ ROLES = {"system": SYSTEM, "user": USER, "assistant": ASSISTANT}
 _PIECES = re.compile(r" ?[A-Za-z]+|\d|[^A-Za-z\d]{1,3}")
 
 CHAT_TEMPLATE = (
-    "{% for message in messages %}{{ '<|' + message['role'] + '|>' + (message['content'] | trim) + '<|end|>' }}"
+    "{% for message in messages %}"
+    "{{ '<|' + message['role'] + '|>' + (message['content'] | trim) + '<|end|>' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
 
@@ -50,7 +51,11 @@ class Tokenizer:
         """The ids of a text without special tokens."""
         data, ids, at = text.encode(), [], 0
         while at < len(data):
-            length = next(n for n in range(self._longest, 0, -1) if data[at : at + n] in self._ids and at + n <= len(data))
+            length = next(
+                n
+                for n in range(self._longest, 0, -1)
+                if data[at : at + n] in self._ids and at + n <= len(data)
+            )
             ids.append(self._ids[data[at : at + length]])
             at += length
         return ids

@@ -41,7 +41,9 @@ RECIPES = {
     "tiny-medium": Recipe("solver", Size(width=64, layers=3, heads=4, hidden=176), steps=2400),
     "tiny-large": Recipe("solver", Size(width=96, layers=4, heads=4, hidden=256), steps=2200),
     "tiny-extract": Recipe("extractor", Size(width=64, layers=3, heads=4, hidden=176), steps=1800, batch=64),
-    "tiny-classify": Recipe("classifier", Size(width=96, layers=3, heads=4, hidden=256), steps=2200, batch=64),
+    "tiny-classify": Recipe(
+        "classifier", Size(width=96, layers=3, heads=4, hidden=256), steps=2200, batch=64
+    ),
 }
 
 
