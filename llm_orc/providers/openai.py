@@ -1,0 +1,73 @@
+"""Any server that speaks OpenAI's chat completions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from llm_orc.domain.completion import Completion, Installed, Request
+from llm_orc.domain.json import JsonObject, JsonValue
+from llm_orc.providers.chat import chat_body, completion_of, piece_of
+from llm_orc.providers.http import Wire, is_same_host
+from llm_orc.providers.keys import Key
+from llm_orc.providers.lanes import Lanes
+from llm_orc.providers.samples import one_by_one
+from llm_orc.providers.shapes import as_list, as_object, as_text
+
+BASE_URL = "https://api.openai.com/v1"
+KEY_VARIABLE = "OPENAI_API_KEY"
+
+
+class OpenAI:
+    """OpenAI itself, or the server at `base_url`.
+
+    OpenAI's own address needs the key in `OPENAI_API_KEY`. Another server gets a key only when `api_key_env`
+    names one: nobody's OpenAI key goes elsewhere by accident. A model without the feature `n` is asked n
+    times. Leave `n` out for llama.cpp's server, whose usage counts one of n answers.
+    """
+
+    def __init__(self, base_url: str | None = None, api_key_env: str | None = None) -> None:
+        address = base_url or BASE_URL
+        self._official = is_same_host(address, BASE_URL)
+        variable = api_key_env or (KEY_VARIABLE if self._official else None)
+        self._wire = Wire("openai", address, key=Key(variable))
+        self._lanes = Lanes()
+
+    async def complete(self, request: Request) -> Completion:
+        if request.n > 1 and "n" not in request.model.supports:
+            return await one_by_one(self.complete, request)
+        async with self._lanes.of(request.model):
+            return await self._wire.post(
+                "/chat/completions",
+                self._body(request),
+                lambda reply: completion_of(reply, request),
+                model=request.model.wire_name,
+                timeout_seconds=request.timeout_seconds,
+            )
+
+    async def stream(self, request: Request) -> AsyncGenerator[str, None]:
+        async with self._lanes.of(request.model):
+            pieces = self._wire.stream(
+                "/chat/completions",
+                self._body(request) | {"stream": True},
+                piece_of,
+                model=request.model.wire_name,
+                timeout_seconds=request.timeout_seconds,
+            )
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    yield piece
+
+    async def installed(self) -> Sequence[Installed]:
+        return await self._wire.get("/models", _models)
+
+    async def aclose(self) -> None:
+        await self._wire.aclose()
+
+    def _body(self, request: Request) -> dict[str, JsonValue]:
+        return chat_body(request, length_key="max_completion_tokens" if self._official else "max_tokens")
+
+
+def _models(reply: JsonObject) -> tuple[Installed, ...]:
+    entries = [as_object(entry, "data[]") for entry in as_list(reply.get("data"), "data")]
+    return tuple(Installed(wire_name=as_text(entry.get("id"), "id"), details=entry) for entry in entries)
