@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import anyio
 
 from llm_orc.domain.completion import Provider
-from llm_orc.domain.ensemble import Ensemble
+from llm_orc.domain.ensemble import Ensemble, Llm
 from llm_orc.domain.events import Event, Observer
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.model import Fleet, Model
 from llm_orc.domain.outcome import RunResult
 from llm_orc.domain.strategy import Strategy
-from llm_orc.errors import NotAvailable, Problem
+from llm_orc.errors import NotAvailable, OrcError, Problem, Unreachable
 from llm_orc.registry import PROVIDERS, STRATEGIES, find
-from llm_orc.spec.catalogue import load_fleet
+from llm_orc.spec.catalogue import check_catalogue, load_fleet, resolve_model
 from llm_orc.spec.ensemble_file import check_ensemble, load_ensemble
 from llm_orc.spec.inputs import gather_inputs
 from llm_orc.spec.locate import find_ensemble, find_project, user_config_dir
+from llm_orc.spec.schema import schema_text
 from llm_orc.spec.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from llm_orc.trace.live import LiveView
+
+PROBE_SECONDS = 5.0
 
 
 class Orchestrator:
@@ -95,8 +101,22 @@ class Orchestrator:
         """A checked ensemble. Raises `InvalidFile` with all of its problems. `model` serves every agent."""
         return load_ensemble(self.locate(ensemble), self.fleet, model=model)
 
+    def model(self, name: str) -> Model:
+        """A model of the fleet, or `provider/name`. Raises `NotFound` or `UsageFailed`."""
+        return resolve_model(name, self.fleet, self.project)
+
+    def draw(self, ensemble: Ensemble, form: Literal["text", "mermaid", "json"]) -> str:
+        """The ensemble's DAG as text for a terminal, a Mermaid flowchart, or JSON."""
+        from llm_orc.graph.draw import draw
+
+        return draw(ensemble, form)
+
     def check(self, file: Path) -> tuple[Problem, ...]:
-        """Everything that is wrong with an ensemble file."""
+        """All that is wrong with a file: an ensemble, or by its name a catalogue or a configuration."""
+        if file.stem == "models":
+            return check_catalogue(file, "models")
+        if file.stem == "config":
+            return check_catalogue(file, "config")
         return check_ensemble(file, self.fleet, need_models=False)
 
     async def invoke(
@@ -125,6 +145,8 @@ class Orchestrator:
             raise NotAvailable(
                 f"{ensemble.name!r} uses what is not available yet: {'; '.join(ensemble.unavailable)}"
             )
+        if seed is not None:
+            ensemble = seeded(ensemble, seed)
         inputs = gather_inputs(ensemble, text, variables or {})
         schedule = schedule or ensemble.schedule or self.settings.schedule
         concurrency = concurrency or ensemble.concurrency or self.settings.concurrency
@@ -135,7 +157,7 @@ class Orchestrator:
             strategy_of=self.strategy_of,
             observers=observers,
             interrupt=interrupt,
-            max_seconds=max_seconds,
+            max_seconds=min(filter(None, (max_seconds, ensemble.timeout_seconds)), default=None),
         )
 
     @asynccontextmanager
@@ -185,3 +207,45 @@ class Orchestrator:
         if name not in self._strategies:
             self._strategies[name] = find("strategy", name, STRATEGIES)()
         return self._strategies[name]
+
+    async def probe(self, model: Model) -> OrcError | None:
+        """Why the model could not be served now; None when it could. Generates nothing."""
+        try:
+            with anyio.move_on_after(PROBE_SECONDS):
+                await self.provider_of(model).check(model)
+                return None
+        except OrcError as error:
+            return error
+        return Unreachable(f"no answer within {PROBE_SECONDS:g} s", hint="is the server busy or hanging?")
+
+
+def seeded(ensemble: Ensemble, seed: int) -> Ensemble:
+    """The same ensemble, with `seed` for every llm agent that sets none itself."""
+    agents = {
+        name: replace(agent, work=replace(agent.work, sampling=replace(agent.work.sampling, seed=seed)))
+        if isinstance(agent.work, Llm) and agent.work.sampling.seed is None
+        else agent
+        for name, agent in ensemble.agents.items()
+    }
+    return replace(ensemble, agents=agents)
+
+
+def live_view() -> LiveView:
+    """A context manager and observer that draws a run on the terminal's standard error."""
+    from rich.console import Console
+
+    from llm_orc.trace.live import LiveView
+
+    return LiveView(Console(stderr=True))
+
+
+def plain_progress(write: Callable[[str], None], *, verbose: bool) -> Observer:
+    """An observer that writes a line per agent."""
+    from llm_orc.trace.progress import PlainProgress
+
+    return PlainProgress(write, verbose=verbose)
+
+
+def schema_of(kind: Literal["ensemble", "models", "config"]) -> str:
+    """The JSON Schema of a file format, as text."""
+    return schema_text(kind)

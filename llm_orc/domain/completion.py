@@ -129,6 +129,10 @@ class Provider(Protocol):
         """What the server has. Raises `Unreachable` when there is no server."""
         ...
 
+    async def check(self, model: Model) -> None:
+        """Raises `ProviderFailed` when the model could not be served now; generates nothing."""
+        ...
+
     async def aclose(self) -> None:
         """Let go of connections and memory; the provider is not used again."""
         ...

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model, Sampling
+
+_NOT_A_WORD = re.compile(r"[^A-Za-z0-9_]")
 
 
 class Prompt(Protocol):
@@ -132,3 +135,9 @@ class Ensemble:
     timeout_seconds: float | None = None
     source: str = ""
     unavailable: tuple[str, ...] = ()
+
+
+def variable_name(agent: str) -> str:
+    """The name under which a template sees an agent's output: `fact-check` is `fact_check`."""
+    name = _NOT_A_WORD.sub("_", agent)
+    return f"_{name}" if name[:1].isdigit() else name

@@ -98,6 +98,10 @@ class LlamaCpp:
             for path, engine in self._engines.items()
         )
 
+    async def check(self, model: Model) -> None:
+        """The file is there and is a GGUF file; whether it loads is seen when it does."""
+        await to_thread.run_sync(_checked_file, model)
+
     async def aclose(self) -> None:
         """Unload everything."""
         engines, self._engines = self._engines, {}

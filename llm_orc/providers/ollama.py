@@ -19,10 +19,12 @@ from llm_orc.domain.completion import (
     Usage,
 )
 from llm_orc.domain.json import JsonObject, JsonValue
+from llm_orc.domain.model import Model
 from llm_orc.providers.chat import function_tools, token_logprobs
 from llm_orc.providers.http import Wire
 from llm_orc.providers.keys import Key
 from llm_orc.providers.lanes import Lanes
+from llm_orc.providers.presence import must_have
 from llm_orc.providers.samples import one_by_one
 from llm_orc.providers.shapes import as_count, as_list, as_number, as_object, as_text
 
@@ -79,6 +81,9 @@ class Ollama:
         """What the server has on disk, and which of it is in memory now."""
         loaded = await self._wire.get("/api/ps", _loaded_gb)
         return await self._wire.get("/api/tags", lambda reply: _installed(reply, loaded))
+
+    async def check(self, model: Model) -> None:
+        await must_have(self, model, hint=f"ollama pull {model.wire_name}")
 
     async def aclose(self) -> None:
         await self._wire.aclose()

@@ -7,10 +7,12 @@ from contextlib import aclosing
 
 from llm_orc.domain.completion import Completion, Installed, Request
 from llm_orc.domain.json import JsonObject, JsonValue
+from llm_orc.domain.model import Model
 from llm_orc.providers.chat import chat_body, completion_of, piece_of
 from llm_orc.providers.http import Wire, is_same_host
 from llm_orc.providers.keys import Key
 from llm_orc.providers.lanes import Lanes
+from llm_orc.providers.presence import must_have
 from llm_orc.providers.samples import one_by_one
 from llm_orc.providers.shapes import as_list, as_object, as_text
 
@@ -60,6 +62,9 @@ class OpenAI:
 
     async def installed(self) -> Sequence[Installed]:
         return await self._wire.get("/models", _models)
+
+    async def check(self, model: Model) -> None:
+        await must_have(self, model)
 
     async def aclose(self) -> None:
         await self._wire.aclose()

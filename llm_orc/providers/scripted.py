@@ -11,6 +11,7 @@ from typing import TypeAlias
 import anyio
 
 from llm_orc.domain.completion import Choice, Completion, Installed, Request, Usage
+from llm_orc.domain.model import Model
 from llm_orc.errors import OrcError, UsageFailed
 
 Reply: TypeAlias = "str | Completion | OrcError"
@@ -63,6 +64,9 @@ class Scripted:
     async def installed(self) -> Sequence[Installed]:
         names = dict.fromkeys(request.model.wire_name for request in self.requests)
         return tuple(Installed(wire_name=name, resident=True) for name in names)
+
+    async def check(self, model: Model) -> None:
+        pass
 
     async def aclose(self) -> None:
         pass

@@ -1,0 +1,204 @@
+"""`invoke`: run an ensemble and print its output."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import anyio
+import click
+
+from llm_orc.cli.signals import interrupted_by_signals
+from llm_orc.cli.write import result_text, write_atomically
+from llm_orc.domain.events import Event, Observer
+from llm_orc.domain.json import JsonValue
+from llm_orc.domain.outcome import Failed, RunResult, Skipped
+from llm_orc.domain.text import safe
+from llm_orc.domain.wire import event_json, result_json
+from llm_orc.errors import NotFound, UsageFailed
+from llm_orc.orchestrator import Orchestrator, live_view, plain_progress
+
+Format = Literal["rich", "text", "json", "jsonl"]
+FORMATS = ("rich", "text", "json", "jsonl")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the flags say."""
+
+    ensemble: str
+    text: str | None
+    variables: dict[str, JsonValue]
+    model: str | None
+    seed: int | None
+    max_seconds: float | None
+    output: Path | None
+    quiet: bool
+    verbose: bool
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  llm-orc invoke quickstart
+  llm-orc invoke quickstart "Ann has 3 bags of 4 apples each. How many apples does Ann have now?"
+  git diff | llm-orc invoke code-review --model ollama/llama3.1:8b
+"""
+)
+@click.argument("ensemble")
+@click.argument("text", metavar="[INPUT]", required=False)
+@click.option("--var", "variables", multiple=True, metavar="NAME=VALUE",
+              help="An input by name; NAME=@FILE reads it from a file. Repeatable.")  # fmt: skip
+@click.option("--output-format", type=click.Choice(FORMATS),
+              help="rich on a terminal, else text; json: the whole result; jsonl: events.")  # fmt: skip
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path),
+              help="Write the result to a file instead of standard output.")  # fmt: skip
+@click.option(
+    "--model", metavar="NAME", help="The model of every agent: from the catalogue, or provider/name."
+)
+@click.option("--schedule", type=click.Choice(["eager", "layered"]),
+              help="Start agents when their own dependencies are done, or layer by layer.")  # fmt: skip
+@click.option("--concurrency", type=click.IntRange(1), help="The most agents at once.")
+@click.option("--max-seconds", type=click.FloatRange(0, min_open=True),
+              help="End the run after this time; exit code 3.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), help="Seed of every agent that sets none.")
+@click.option("--quiet", is_flag=True, help="No progress on standard error.")
+@click.option("--verbose", is_flag=True, help="More progress: starts, calls, logs of scripts.")
+def invoke(
+    ensemble: str, text: str | None, variables: Sequence[str], output_format: Format | None,
+    output: Path | None, model: str | None, schedule: str | None, concurrency: int | None,
+    max_seconds: float | None, seed: int | None, quiet: bool, verbose: bool,
+) -> int:  # fmt: skip
+    """Run ENSEMBLE, a file or a name, and print its output.
+
+    INPUT is text, @FILE, or - for standard input, which is also read when INPUT is missing and something
+    is piped in. Standard output carries the result only; progress and errors go to standard error.
+    """
+    named = dict(_variable(entry) for entry in variables)
+    options = Options(
+        ensemble=ensemble, text=_input(text, bool(named)), variables=named, model=model, seed=seed,
+        max_seconds=max_seconds, output=output, quiet=quiet, verbose=verbose,
+    )  # fmt: skip
+    flags: dict[str, JsonValue] = {
+        "output_format": output_format, "schedule": schedule, "concurrency": concurrency,
+    }  # fmt: skip
+    return anyio.run(_invoke, Orchestrator(flags=flags), options)
+
+
+async def _invoke(orchestrator: Orchestrator, options: Options) -> int:
+    form: Format = orchestrator.settings.output_format or ("rich" if sys.stdout.isatty() else "text")
+    ensemble = orchestrator.load(options.ensemble, model=options.model)
+    async with orchestrator:
+        with interrupted_by_signals() as interrupt, ExitStack() as stack:
+            result = await orchestrator.invoke(
+                ensemble,
+                options.text,
+                variables=options.variables,
+                seed=options.seed,
+                max_seconds=options.max_seconds,
+                observers=_observers(form, options, stack),
+                interrupt=interrupt,
+            )
+    _print(result, form, options)
+    _explain(result)
+    return result.exit_code
+
+
+def _observers(form: Format, options: Options, stack: ExitStack) -> list[Observer]:
+    observers: list[Observer] = []
+    machine = form in ("json", "jsonl")
+    if form == "jsonl" and options.output is None:
+        observers.append(_print_event)
+    if options.quiet or (machine and not options.verbose):
+        return observers
+    if form == "rich" and sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not options.verbose:
+        observers.append(stack.enter_context(live_view()))
+    else:
+        observers.append(plain_progress(lambda line: click.echo(line, err=True), verbose=options.verbose))
+    return observers
+
+
+def _print_event(event: Event, /) -> None:
+    click.echo(json.dumps(event_json(event), ensure_ascii=False))
+    sys.stdout.flush()
+
+
+def _print(result: RunResult, form: Format, options: Options) -> None:
+    if form == "jsonl" and options.output is None:
+        return
+    if form in ("json", "jsonl"):
+        text = json.dumps(result_json(result), ensure_ascii=False, indent=2 if form == "json" else None)
+    else:
+        text = result_text(result)
+    if options.output is not None:
+        write_atomically(options.output, text + "\n")
+    elif text:
+        click.echo(safe(text) if sys.stdout.isatty() else text)
+
+
+def _explain(result: RunResult) -> None:
+    """One line per cause of failure; agents that were only skipped because of another are not causes."""
+    if result.ended_by is not None:
+        click.echo(f"error: {result.ended_by.message}", err=True)
+        return
+    if result.status != "failed":
+        return
+    failed = {name: o for name, o in result.agents.items() if isinstance(o, Failed)}
+    for name, outcome in failed.items():
+        click.echo(f"error: agent {name!r}: {safe(outcome.cause.message)}", err=True)
+        if outcome.cause.hint:
+            click.echo(f"hint: {safe(outcome.cause.hint)}", err=True)
+    if not failed:
+        missing = [name for name, o in result.agents.items() if isinstance(o, Skipped)]
+        click.echo(f"error: no output, because these agents were skipped: {', '.join(missing)}", err=True)
+
+
+def _input(given: str | None, named: bool) -> str | None:
+    if given == "-":
+        return _stdin()
+    if given is not None and given.startswith("@"):
+        return _read(given[1:])
+    if given is None and not named and _piped():
+        return _stdin() or None
+    return given
+
+
+def _piped() -> bool:
+    """Whether standard input is a pipe or a file: a terminal or a null device has nothing to say."""
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
+
+
+def _stdin() -> str:
+    return _decoded(sys.stdin.buffer.read(), "standard input").rstrip("\n")
+
+
+def _variable(entry: str) -> tuple[str, JsonValue]:
+    name, equals, value = entry.partition("=")
+    if not equals or not name:
+        raise UsageFailed(f"--var {entry!r} is not NAME=VALUE")
+    return name, _read(value[1:]) if value.startswith("@") else value
+
+
+def _read(name: str) -> str:
+    try:
+        return _decoded(Path(name).read_bytes(), name).rstrip("\n")
+    except OSError as error:
+        raise NotFound(f"cannot read {name}: {error.strerror}") from error
+
+
+def _decoded(data: bytes, name: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageFailed(f"{name} is not UTF-8 text (byte {error.start})") from error

@@ -1,0 +1,59 @@
+"""How verbs write their results: files that are whole or absent, JSON, and tables."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from llm_orc.domain.json import JsonValue
+from llm_orc.domain.outcome import RunResult
+from llm_orc.domain.text import as_text, safe
+from llm_orc.errors import UsageFailed
+
+
+def result_text(result: RunResult) -> str:
+    """The output as text; several outputs each under its agent's name. Missing ones are left out."""
+    if result.output is None:
+        return ""
+    outputs = [name for name in result.agents if isinstance(result.output, dict) and name in result.output]
+    if isinstance(result.output, dict) and outputs and len(outputs) == len(result.output):
+        parts = [(name, value) for name, value in result.output.items() if value is not None]
+        return "\n\n".join(f"{name}:\n{as_text(value)}" for name, value in parts)
+    return as_text(result.output)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file whole or not at all. Raises `UsageFailed` when it cannot be written."""
+    try:
+        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(partial, 0o666 & ~_umask())  # noqa: PTH101 - a name, not a Path
+        os.replace(partial, path)  # noqa: PTH105
+    except OSError as error:
+        raise UsageFailed(f"cannot write {path}: {error.strerror}") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def print_json(value: JsonValue) -> None:
+    """JSON for people and machines."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns as wide as they need to be; cut by nobody, so that they can be piped."""
+    cells = [[safe(cell).replace("\n", " ") for cell in row] for row in (titles, *rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(titles))]
+    for row in cells:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo(line.rstrip())

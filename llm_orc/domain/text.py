@@ -1,0 +1,64 @@
+"""How values are shown to people: short, on one line, and without control characters.
+
+What models and scripts write is untrusted: an escape sequence in it must not reach the terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from llm_orc.domain.json import JsonValue
+from llm_orc.domain.outcome import Answered, Effort, Failed, Outcome
+
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def safe(text: str) -> str:
+    """The text without escape sequences and control characters; line breaks and tabs stay."""
+    return _CONTROL.sub("", text)
+
+
+def as_text(value: JsonValue) -> str:
+    """Text as it is, anything else as readable JSON."""
+    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def one_line(value: JsonValue, width: int) -> str:
+    """A value on one line, cut to `width` columns."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    line = " ".join(safe(text).split())
+    return line if len(line) <= width else f"{line[: max(0, width - 1)]}…"
+
+
+def seconds(value: float) -> str:
+    """A duration in a few characters."""
+    if value < 10:
+        return f"{value:.2f} s"
+    return f"{value:.0f} s" if value < 120 else f"{int(value // 60)} min {int(value % 60)} s"
+
+
+def dollars(value: float | None) -> str:
+    """A cost; an unknown price is said to be unknown."""
+    if value is None:
+        return "cost unknown"
+    return "$0" if value == 0 else f"${value:.4f}" if value < 1 else f"${value:,.2f}"
+
+
+def tokens(effort: Effort) -> str:
+    """Tokens read and written."""
+    return f"{effort.usage.input_tokens}+{effort.usage.output_tokens} tokens"
+
+
+def result_line(outcome: Outcome, width: int) -> str:
+    """What an agent answered, or why it did not."""
+    if isinstance(outcome, Answered):
+        if outcome.replaced is not None:
+            return one_line(f"default, because {outcome.replaced.message}", width)
+        return one_line(outcome.output, width)
+    return one_line(outcome.cause.message, width)
+
+
+def mark(outcome: Outcome) -> str:
+    """A sign for how an agent ended."""
+    return "✓" if isinstance(outcome, Answered) else "✗" if isinstance(outcome, Failed) else "–"

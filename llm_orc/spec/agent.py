@@ -1,0 +1,124 @@
+"""One agent of an ensemble file: what kind it is, and everything that can be wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llm_orc.domain.ensemble import Agent, Default, Later, Llm, OnFailure, Skip, Stop, StrategySpec, Work
+from llm_orc.domain.json import JsonObject
+from llm_orc.spec import fields, unavailable
+from llm_orc.spec.agent_models import check_strategy, choose_models
+from llm_orc.spec.agent_prompt import read_demos, read_prompt, read_system_prompt
+from llm_orc.spec.dependencies import dependencies
+from llm_orc.spec.json_schema import CheckedSchema, as_schema, schema_faults
+from llm_orc.spec.scope import Entry, Scope
+from llm_orc.spec.script_agent import read_script
+
+_KINDS = ("script", "ensemble", "loop", "dispatch")
+_LLM_KEYS = frozenset({
+    "model", "models", "provider", "model_profile", "profile", "fallback", "fallback_model_profile",
+    "system_prompt", "system_prompt_file", "prompt", "prompt_file", "demos", "variants", "strategy",
+    "output_schema", "tools", "max_tool_calls", *fields.SAMPLING_KEYS,
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An agent and the features that it needs and this version does not have."""
+
+    agent: Agent
+    unavailable: tuple[str, ...]
+
+
+def read_agent(scope: Scope, index: int, own: JsonObject) -> Reading:
+    """What is wrong is reported; the agent is then only good for finding more."""
+    kinds = _kinds(scope, index)
+    entry = Entry(scope, index, own, kinds[0] if kinds else "llm", dependencies(scope, index, own))
+    _check_keys(entry, kinds)
+    work, profile_timeout, fallbacks = _work(entry)
+    timeout = fields.number(entry.merged, "timeout_seconds")
+    agent = Agent(
+        name=entry.name,
+        work=work,
+        depends_on=entry.depends_on,
+        timeout_seconds=profile_timeout if timeout is None else timeout,
+        on_failure=_on_failure(entry),
+        description=fields.text(own, "description"),
+    )
+    return Reading(agent, tuple(unavailable.of_agent(entry, fallbacks)))
+
+
+def _kinds(scope: Scope, index: int) -> list[str]:
+    """As the file has them, also where their values are wrong."""
+    raw = scope.report.document.value
+    agents = raw.get("agents") if isinstance(raw, dict) else None
+    agent = agents[index] if isinstance(agents, list) else None
+    return [key for key in agent if key in _KINDS] if isinstance(agent, dict) else []
+
+
+def _check_keys(entry: Entry, kinds: Sequence[str]) -> None:
+    if len(kinds) > 1:
+        message = f"an agent is one thing: {kinds[0]!r} and {kinds[1]!r} are both given"
+        entry.scope.report.add(entry.where(kinds[1]), message, "make two agents of it", key=True)
+        return
+    for key in entry.own:
+        of_other_kind = (key in _LLM_KEYS and entry.kind != "llm") or (
+            key == "max_output_bytes" and entry.kind != "script"
+        )
+        if of_other_kind:
+            what = "an agent without 'script'" if entry.kind == "llm" else f"an agent with {entry.kind!r}"
+            entry.add(key, f"{key!r} has no meaning for {what}", "remove it", on_key=True)
+
+
+def _work(entry: Entry) -> tuple[Work, float | None, bool]:
+    """The agent's work, its profile's timeout, and whether it names fallbacks."""
+    if entry.kind == "llm":
+        return _llm(entry)
+    if entry.kind == "script" and not entry.is_broken("script"):
+        script = read_script(entry)
+        if script is not None:
+            return script, None, False
+    return Later(f"agent kind {entry.kind!r}"), None, False
+
+
+def _llm(entry: Entry) -> tuple[Llm, float | None, bool]:
+    agent = entry.merged
+    choice = choose_models(entry)
+    check_strategy(entry, choice.models)
+    prompt = read_prompt(entry)
+    profile = choice.profile
+    llm = Llm(
+        models=choice.models,
+        system_prompt=read_system_prompt(entry, profile.system_prompt if profile else ""),
+        prompt=prompt,
+        demos=read_demos(entry, prompt),
+        strategy=StrategySpec(
+            type=unavailable.strategy_type(agent), settings=fields.mapping(agent, "strategy")
+        ),
+        sampling=choice.sampling(entry.own, entry.scope.defaults),
+        output_schema=_output_schema(entry),
+        output_format="json" if agent.get("output_format") == "json" else "text",
+    )
+    return llm, profile.timeout_seconds if profile else None, choice.fallbacks
+
+
+def _output_schema(entry: Entry) -> CheckedSchema | None:
+    if "output_schema" not in entry.own:
+        return None
+    schema = as_schema(entry.own["output_schema"])
+    wrong = False
+    for fault in schema_faults(schema):
+        wrong = True
+        where = entry.where("output_schema", *fault.where)
+        entry.scope.report.add(where, fault.message, fault.hint, key=fault.key)
+    return None if wrong else CheckedSchema(schema)
+
+
+def _on_failure(entry: Entry) -> OnFailure:
+    match entry.merged.get("on_failure"):
+        case "skip":
+            return Skip()
+        case dict() as replacement if "default" in replacement:
+            return Default(replacement["default"])
+    return Stop()

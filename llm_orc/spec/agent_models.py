@@ -1,0 +1,212 @@
+"""Which models an agent may ask, and the profile it takes its manner from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llm_orc.domain.json import JsonObject
+from llm_orc.domain.model import Feature, Model, Profile, Sampling
+from llm_orc.errors import UsageFailed
+from llm_orc.spec import fields
+from llm_orc.spec.catalogue import resolve_model, resolve_profile
+from llm_orc.spec.document import Where
+from llm_orc.spec.nearest import did_you_mean, listed
+from llm_orc.spec.providers import is_provider, provider_hint, provider_name
+from llm_orc.spec.redaction import shown
+from llm_orc.spec.scope import Entry
+from llm_orc.spec.unavailable import strategy_type
+
+_MODEL_KEYS = ("model", "models", "provider")
+_PROFILE_KEYS = ("model_profile", "profile")
+_MAKES_SAMPLES = frozenset({"self_consistency", "best_of", "vote", "moa", "debate"})
+_LOGPROBS = frozenset({"mean_logprob", "min_logprob", "sequence_probability", "perplexity", "entropy"})
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was found for one agent; no models where none is named or a name is wrong."""
+
+    models: tuple[Model, ...] = ()
+    profile: Profile | None = None
+    fallbacks: bool = False
+
+    def sampling(self, agent: JsonObject, defaults: JsonObject) -> Sampling:
+        """The agent's own settings over the defaults', the profile's and the first model's."""
+        base = self.models[0].sampling if self.models else Sampling()
+        if self.profile is not None:
+            base = self.profile.sampling.over(base)
+        return fields.sampling(agent).over(fields.sampling(defaults).over(base))
+
+
+def choose_models(entry: Entry) -> Choice:
+    """The agent's own models first, then the defaults', the file's, and the fleet's default."""
+    scope = entry.scope
+    profile = _profile(entry)
+    if scope.override is not None:
+        return Choice((scope.override,), profile)
+    if profile is not None:
+        _check_fallbacks(entry, profile)
+    fallbacks = bool("fallback" in entry.merged or "fallback_model_profile" in entry.merged)
+    _check_named_fallbacks(entry)
+    return Choice(_models(entry, profile), profile, fallbacks or bool(profile and profile.fallback))
+
+
+def check_strategy(entry: Entry, models: tuple[Model, ...]) -> None:
+    """Report a strategy that none of the agent's models can serve."""
+    needed = _needs(entry.merged)
+    if needed is None or not models or any(needed in model.supports for model in models):
+        return
+    name = strategy_type(entry.merged)
+    missing = "samples" if needed == "sampling" else needed
+    entry.add("strategy", f"strategy {name} needs {missing}, which {models[0].name!r} does not have")
+
+
+def _needs(agent: JsonObject) -> Feature | None:
+    name, settings = strategy_type(agent), fields.mapping(agent, "strategy")
+    if fields.text(settings, "confidence") in _LOGPROBS:
+        return "logprobs"
+    if name == "react":
+        return "tools"
+    return "sampling" if name in _MAKES_SAMPLES else None
+
+
+def _models(entry: Entry, profile: Profile | None) -> tuple[Model, ...]:
+    scope = entry.scope
+    agent_wins = any(key in entry.own for key in _MODEL_KEYS)
+    profile_wins = any(key in entry.own for key in _PROFILE_KEYS) and not agent_wins
+    sources: list[tuple[JsonObject, Where]] = [
+        (entry.own, entry.where()), (scope.defaults, ("defaults",)), (scope.data, ()),
+    ]  # fmt: skip
+    for data, where in sources:
+        if any(scope.is_broken(*where, key) for key in _MODEL_KEYS):
+            return ()
+        if any(key in data for key in _MODEL_KEYS) and not (profile_wins and data is not entry.own):
+            return _named(entry, data, where)
+        if data is not scope.data and any(key in data for key in _PROFILE_KEYS):
+            return _of_profile(entry, profile)
+    return _default(entry)
+
+
+def _named(entry: Entry, data: JsonObject, where: Where) -> tuple[Model, ...]:
+    provider = fields.text(data, "provider")
+    if provider:
+        return _served_by(entry, provider, data, where)
+    found: dict[str, Model] = {}
+    for key in ("model", "models"):
+        listing = data.get(key)
+        for place, wanted in enumerate(fields.entries(data, key)):
+            at = (*where, key, place) if isinstance(listing, list) else (*where, key)
+            model = _resolved(entry, wanted if isinstance(wanted, str | dict) else "", at)
+            if model is not None:
+                found.setdefault(model.name, model)
+    return tuple(found.values())
+
+
+def _served_by(entry: Entry, provider: str, data: JsonObject, where: Where) -> tuple[Model, ...]:
+    """`provider` with `model` as the server's name for it."""
+    report = entry.scope.report
+    if not is_provider(provider_name(provider)):
+        report.add((*where, "provider"), f"unknown provider {shown(provider)}", provider_hint(provider))
+        return ()
+    name = fields.text(data, "model")
+    if not name:
+        report.add((*where, "provider"), "'provider' needs 'model': the server's name for it", key=True)
+        return ()
+    known = entry.scope.fleet.models.get(name)
+    if known is not None and known.provider == provider_name(provider):
+        return (known,)
+    model = _resolved(entry, f"{provider}/{name}", (*where, "model"))
+    return () if model is None else (model,)
+
+
+def _resolved(entry: Entry, wanted: str | JsonObject, where: Where) -> Model | None:
+    scope = entry.scope
+    try:
+        return resolve_model(wanted, scope.fleet, scope.folder)
+    except UsageFailed as error:
+        at = (*where, "provider") if isinstance(wanted, dict) and "provider" in error.message else where
+        scope.report.add(at, error.message, error.hint)
+        return None
+
+
+def _default(entry: Entry) -> tuple[Model, ...]:
+    scope = entry.scope
+    if scope.fleet.default is not None:
+        try:
+            return (resolve_model(scope.fleet.default, scope.fleet, scope.project),)
+        except UsageFailed as error:
+            scope.report.add(entry.where("name"), f"the default model: {error.message}", error.hint)
+    elif scope.need_models:
+        hint = "set 'model:' here, or 'default:' in models.yaml, or pass --model"
+        scope.report.add(entry.where("name"), f"agent {shown(entry.name)} has no model", hint)
+    return ()
+
+
+def _profile(entry: Entry) -> Profile | None:
+    key = next((key for key in _PROFILE_KEYS if key in entry.own), None) or next(
+        (key for key in _PROFILE_KEYS if key in entry.merged), None
+    )
+    name = fields.text(entry.merged, key) if key else ""
+    if not key or not name:
+        return None
+    profiles = entry.scope.fleet.profiles
+    if name not in profiles and entry.scope.override is None:
+        hint = did_you_mean(name, profiles, otherwise=listed(profiles, what="profiles"))
+        hint = hint or "define it under 'model_profiles' in .llm-orc/config.yaml"
+        entry.add(key, f"unknown profile {shown(name)}", hint)
+    return profiles.get(name)
+
+
+def _of_profile(entry: Entry, profile: Profile | None) -> tuple[Model, ...]:
+    if profile is None:
+        return ()
+    if not profile.models:
+        return _default(entry)
+    key = next(key for key in _PROFILE_KEYS if key in entry.merged)
+    try:
+        return resolve_profile(profile, entry.scope.fleet, entry.scope.project)
+    except UsageFailed as error:
+        entry.add(key, f"profile {shown(profile.name)}: {error.message}", _in(profile, error.hint))
+        return ()
+
+
+def _check_fallbacks(entry: Entry, profile: Profile) -> None:
+    """Report fallbacks of a profile in use that are nowhere, and profiles that fall back in a circle."""
+    key = next(key for key in _PROFILE_KEYS if key in entry.merged)
+    fleet, path = entry.scope.fleet, [profile.name]
+    pending = [(name, path) for name in profile.fallback]
+    seen: set[str] = set()
+    while pending:
+        name, path = pending.pop()
+        if name in path:
+            circle = " -> ".join([*path[path.index(name) :], name])
+            entry.add(
+                key,
+                f"the fallbacks of profile {shown(profile.name)} go in a circle: {circle}",
+                _in(profile, ""),
+            )
+        elif name in fleet.profiles and name not in seen:
+            seen.add(name)
+            pending += ((following, [*path, name]) for following in fleet.profiles[name].fallback)
+        elif name not in fleet.profiles:
+            _check_fallback(entry, key, name, f"profile {shown(path[-1])}: ")
+
+
+def _check_named_fallbacks(entry: Entry) -> None:
+    for key in ("fallback", "fallback_model_profile"):
+        for name in fields.texts(entry.merged, key):
+            if name not in entry.scope.fleet.profiles:
+                _check_fallback(entry, key, name, "")
+
+
+def _check_fallback(entry: Entry, key: str, name: str, who: str) -> None:
+    try:
+        resolve_model(name, entry.scope.fleet, entry.scope.folder)
+    except UsageFailed as error:
+        hint = did_you_mean(name, entry.scope.fleet.profiles, otherwise=error.hint)
+        entry.add(key, f"{who}unknown fallback {shown(name)}", hint)
+
+
+def _in(profile: Profile, hint: str) -> str:
+    where = f"defined in {profile.source}" if profile.source else ""
+    return "; ".join(part for part in (hint, where) if part)

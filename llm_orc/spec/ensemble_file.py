@@ -1,0 +1,113 @@
+"""From an ensemble file to an `Ensemble`: every problem of the file is found before any is raised."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from llm_orc.domain.ensemble import Ensemble
+from llm_orc.domain.json import JsonObject, JsonValue
+from llm_orc.domain.model import Fleet
+from llm_orc.errors import InvalidFile, Problem
+from llm_orc.spec import fields, unavailable
+from llm_orc.spec.agent import Reading, read_agent
+from llm_orc.spec.catalogue import resolve_model
+from llm_orc.spec.dependencies import check_cycles, check_names, outputs
+from llm_orc.spec.document import read
+from llm_orc.spec.json_schema import as_schema, schema_faults
+from llm_orc.spec.locate import find_project
+from llm_orc.spec.report import Report
+from llm_orc.spec.schema import check_schema
+from llm_orc.spec.scope import Scope
+
+_TEXT: JsonObject = {"type": "string"}
+
+
+def load_ensemble(path: Path, fleet: Fleet, model: str | None = None) -> Ensemble:
+    """The checked ensemble of a file. `model` serves every agent, whatever the file says.
+
+    Raises `InvalidFile` with all problems, `NotFound` or `UsageFailed` for a `model` that is unknown.
+    """
+    ensemble, problems = _read(path, fleet, model, need_models=True)
+    if problems or ensemble is None:
+        raise InvalidFile(problems)
+    return ensemble
+
+
+def check_ensemble(path: Path, fleet: Fleet, *, need_models: bool = False) -> tuple[Problem, ...]:
+    """Everything that is wrong with a file; that an agent has no model at all only if `need_models`."""
+    return _read(path, fleet, None, need_models=need_models)[1]
+
+
+def _read(
+    path: Path, fleet: Fleet, model: str | None, *, need_models: bool
+) -> tuple[Ensemble | None, tuple[Problem, ...]]:
+    override = None if model is None else resolve_model(model, fleet, Path.cwd())
+    try:
+        report = Report(read(path))
+    except InvalidFile as error:
+        return None, error.problems
+    data, broken = check_schema(report, "ensemble")
+    folder = path.absolute().parent
+    scope = Scope(
+        report=report, data=data, broken=broken, folder=folder, project=find_project(folder), fleet=fleet,
+        override=override, need_models=need_models,
+    )  # fmt: skip
+    ensemble = _ensemble(scope, str(path))
+    return ensemble, report.problems
+
+
+def _ensemble(scope: Scope, source: str) -> Ensemble:
+    data = scope.data
+    readings = _readings(scope)
+    needs = {name: reading.agent.depends_on for name, reading in readings.items()}
+    check_cycles(scope, needs)
+    schedule = fields.optional_text(data, "schedule")
+    return Ensemble(
+        name=fields.text(data, "name"),
+        agents={name: reading.agent for name, reading in readings.items()},
+        outputs=outputs(scope, needs),
+        inputs=_inputs(scope),
+        default_task=_default_task(data.get("default_task")),
+        description=fields.text(data, "description"),
+        schedule=_schedule(schedule),
+        concurrency=fields.integer(data, "concurrency"),
+        timeout_seconds=fields.number(data, "timeout_seconds"),
+        source=source,
+        unavailable=(
+            *unavailable.of_file(data),
+            *(feature for reading in readings.values() for feature in reading.unavailable),
+        ),
+    )
+
+
+def _readings(scope: Scope) -> dict[str, Reading]:
+    check_names(scope)
+    readings: dict[str, Reading] = {}
+    for index, own in enumerate(fields.entries(scope.data, "agents")):
+        if isinstance(own, dict) and isinstance(own.get("name"), str):
+            reading = read_agent(scope, index, own)
+            readings.setdefault(reading.agent.name, reading)
+    return readings
+
+
+def _inputs(scope: Scope) -> dict[str, JsonObject]:
+    inputs: dict[str, JsonObject] = {}
+    for name, given in fields.mapping(scope.data, "inputs").items():
+        inputs[name] = as_schema(given)
+        if inputs[name] == _TEXT:
+            continue
+        for fault in schema_faults(inputs[name]):
+            scope.report.add(("inputs", name, *fault.where), fault.message, fault.hint, key=fault.key)
+    return inputs or {"input": _TEXT}
+
+
+def _default_task(given: JsonValue) -> str | JsonObject | None:
+    return given if isinstance(given, str | dict) else None
+
+
+def _schedule(given: str | None) -> Literal["eager", "layered"] | None:
+    match given:
+        case "eager" | "layered":
+            return given
+    return None

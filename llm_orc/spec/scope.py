@@ -1,0 +1,81 @@
+"""What the checks of one ensemble file share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from llm_orc.domain.json import JsonObject
+from llm_orc.domain.model import Fleet, Model
+from llm_orc.spec import fields
+from llm_orc.spec.document import Where
+from llm_orc.spec.report import Report
+
+
+@dataclass(frozen=True)
+class Scope:
+    """`data` is the file without its wrong parts, which `broken` lists. `override` is the model of
+    every agent; without it, `need_models` says whether an agent may go without one."""
+
+    report: Report
+    data: JsonObject
+    broken: frozenset[Where]
+    folder: Path
+    project: Path
+    fleet: Fleet
+    override: Model | None = None
+    need_models: bool = True
+
+    @cached_property
+    def defaults(self) -> JsonObject:
+        return fields.mapping(self.data, "defaults")
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        return tuple(fields.mapping(self.data, "inputs")) or ("input",)
+
+    @cached_property
+    def agents(self) -> dict[str, int]:
+        """The agents' names and places; of two with one name, the first."""
+        named: dict[str, int] = {}
+        for index, agent in enumerate(fields.entries(self.data, "agents")):
+            if isinstance(agent, dict) and isinstance(agent.get("name"), str):
+                named.setdefault(str(agent["name"]), index)
+        return named
+
+    def is_broken(self, *where: str | int) -> bool:
+        return where in self.broken
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One agent of the file: its own keys, and where they are."""
+
+    scope: Scope
+    index: int
+    own: JsonObject
+    kind: str
+    depends_on: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return fields.text(self.own, "name")
+
+    @cached_property
+    def merged(self) -> JsonObject:
+        """Its own keys over the file's `defaults`."""
+        return {**self.scope.defaults, **self.own}
+
+    def where(self, *steps: str | int) -> Where:
+        return ("agents", self.index, *steps)
+
+    def place(self, key: str) -> Where:
+        """Where a key of `merged` is written: here, or in `defaults`."""
+        return self.where(key) if key in self.own else ("defaults", key)
+
+    def is_broken(self, key: str) -> bool:
+        return self.scope.is_broken(*self.where(key)) or self.scope.is_broken("defaults", key)
+
+    def add(self, key: str, message: str, hint: str = "", *, on_key: bool = False) -> None:
+        self.scope.report.add(self.place(key), message, hint, key=on_key)

@@ -1,0 +1,73 @@
+"""What a file uses that this version reads but cannot run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llm_orc.domain.json import JsonObject, JsonValue
+from llm_orc.registry import STRATEGIES
+from llm_orc.spec import fields
+from llm_orc.spec.scope import Entry
+
+_LATER_KEYS = ("fan_out", "when", "input_key", "tools", "variants", "min_quality", "max_latency_seconds")
+
+
+def of_file(data: JsonObject) -> Iterator[str]:
+    """The features that hold for the whole file."""
+    router = fields.text(fields.mapping(data, "routing"), "router", "fixed")
+    if router != "fixed":
+        yield f"router {router}"
+    if "budget" in data:
+        yield "budget"
+    yield from _shared(data)
+    if data.get("guardrails") == "strict":
+        yield "guardrails strict"
+    if "quality" in data:
+        yield "quality"
+
+
+def of_agent(entry: Entry, fallbacks: bool) -> Iterator[str]:
+    """The features of one agent; `fallbacks` says whether its profile or itself names any."""
+    own = entry.own if entry.kind != "llm" else entry.merged
+    for feature in _features(entry, own):
+        yield f"agent {entry.name!r}: {feature}"
+    if fallbacks:
+        yield f"agent {entry.name!r}: fallback"
+
+
+def _features(entry: Entry, agent: JsonObject) -> Iterator[str]:
+    if entry.kind not in ("llm", "script"):
+        yield f"kind {entry.kind}"
+    strategy = strategy_type(agent)
+    if strategy not in STRATEGIES:
+        yield f"strategy {strategy}"
+    for key in _LATER_KEYS:
+        if agent.get(key) not in (None, False, []):
+            yield key
+    if agent.get("input_scope", "all") != "all":
+        yield f"input_scope {agent['input_scope']}"
+    if isinstance(agent.get("demos"), dict):
+        yield "demos select"
+    if "budget" in agent:
+        yield "budget"
+    yield from _shared(agent)
+    yield from _conditions(agent.get("depends_on"))
+
+
+def strategy_type(agent: JsonObject) -> str:
+    """The name of an agent's strategy."""
+    return fields.text(agent, "strategy") or fields.text(fields.mapping(agent, "strategy"), "type", "single")
+
+
+def _shared(data: JsonObject) -> Iterator[str]:
+    if fields.integer(fields.mapping(data, "retries"), "max"):
+        yield "retries"
+    if data.get("cache") not in (None, False, "off"):
+        yield "cache"
+
+
+def _conditions(depends_on: JsonValue) -> Iterator[str]:
+    for needed in depends_on if isinstance(depends_on, list) else []:
+        if isinstance(needed, dict) and ("condition" in needed or needed.get("optional")):
+            yield "conditions in depends_on"
+            return

@@ -1,0 +1,75 @@
+"""Progress as plain lines: one per agent when it ends, and one for the whole run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from llm_orc.domain.events import (
+    AgentFinished,
+    AgentStarted,
+    Event,
+    ModelAnswered,
+    RunFinished,
+    ScriptLogged,
+    Warned,
+)
+from llm_orc.domain.outcome import Outcome, RunResult, Skipped
+from llm_orc.domain.text import dollars, mark, one_line, result_line, safe, seconds, tokens
+
+
+class PlainProgress:
+    """Writes a line for what a user wants to know; `verbose` adds starts, calls and scripts' logs."""
+
+    def __init__(self, write: Callable[[str], None], *, verbose: bool = False, width: int = 200) -> None:
+        self._write = write
+        self._verbose = verbose
+        self._width = width
+
+    def __call__(self, event: Event, /) -> None:
+        match event.what:
+            case AgentFinished(agent=agent, outcome=outcome):
+                for line in agent_lines(agent, outcome, self._width):
+                    self._write(line)
+            case RunFinished(result=result):
+                self._write(summary(result))
+            case Warned(message=message):
+                self._write(f"warning: {safe(message)}")
+            case AgentStarted() | ModelAnswered() | ScriptLogged() as what if self._verbose:
+                self._write(self._detail(what))
+            case _:
+                pass
+
+    def _detail(self, what: AgentStarted | ModelAnswered | ScriptLogged) -> str:
+        match what:
+            case AgentStarted(agent=agent, model=model):
+                return f"· {agent} starts" + (f" on {model}" if model else "")
+            case ModelAnswered(agent=agent, model=model):
+                return f"· {agent}: {model} answered after {seconds(what.duration_s)}" + (
+                    f", {seconds(what.load_seconds)} of them to load" if what.load_seconds else ""
+                )
+            case ScriptLogged(agent=agent, text=text):
+                return "\n".join(f"· {agent}: {one_line(line, self._width)}" for line in text.splitlines())
+
+
+def agent_lines(agent: str, outcome: Outcome, width: int) -> list[str]:
+    """Name, model, tokens and time on one line, what it answered on the next."""
+    shown = result_line(outcome, width)
+    if isinstance(outcome, Skipped):
+        return [f"{mark(outcome)} {agent}  skipped: {shown}"]
+    effort = outcome.effort
+    parts = [f"{mark(outcome)} {agent}"]
+    if effort.model is not None:
+        parts += [effort.model, tokens(effort)]
+    if effort.cost_usd:
+        parts.append(dollars(effort.cost_usd))
+    parts.append(seconds(effort.duration_s))
+    return ["  ".join(parts), f"    {shown}"] if shown else ["  ".join(parts)]
+
+
+def summary(result: RunResult) -> str:
+    """The run in one line."""
+    usage = result.usage
+    return (
+        f"{result.status}: {len(result.agents)} agents, {usage.input_tokens}+{usage.output_tokens} tokens, "
+        f"{dollars(result.cost_usd)}, {seconds(result.duration_s)}"
+    )
