@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +17,7 @@ import anyio
 import click
 
 from llm_orc.cli.signals import interrupted_by_signals
-from llm_orc.cli.write import result_text, write_atomically
+from llm_orc.cli.write import forget_stdout, result_text, write_atomically
 from llm_orc.domain.events import Event, Observer
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.outcome import Failed, RunResult, Skipped
@@ -103,7 +104,7 @@ async def _invoke(orchestrator: Orchestrator, options: Options) -> int:
                 variables=options.variables,
                 seed=options.seed,
                 max_seconds=options.max_seconds,
-                observers=_observers(form, options, stack),
+                observers=_observers(form, options, stack, interrupt),
                 interrupt=interrupt,
             )
     _print(result, form, options)
@@ -111,11 +112,11 @@ async def _invoke(orchestrator: Orchestrator, options: Options) -> int:
     return result.exit_code
 
 
-def _observers(form: Format, options: Options, stack: ExitStack) -> list[Observer]:
+def _observers(form: Format, options: Options, stack: ExitStack, interrupt: anyio.Event) -> list[Observer]:
     observers: list[Observer] = []
     machine = form in ("json", "jsonl")
     if form == "jsonl" and options.output is None:
-        observers.append(_print_event)
+        observers.append(partial(_print_event, interrupt))
     if options.quiet or (machine and not options.verbose):
         return observers
     if form == "rich" and sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not options.verbose:
@@ -125,9 +126,13 @@ def _observers(form: Format, options: Options, stack: ExitStack) -> list[Observe
     return observers
 
 
-def _print_event(event: Event, /) -> None:
-    click.echo(json.dumps(event_json(event), ensure_ascii=False))
-    sys.stdout.flush()
+def _print_event(interrupt: anyio.Event, event: Event, /) -> None:
+    """A reader that has gone away ends the run: nobody would see what it costs."""
+    try:
+        click.echo(json.dumps(event_json(event), ensure_ascii=False))
+    except BrokenPipeError:
+        forget_stdout()
+        interrupt.set()
 
 
 def _print(result: RunResult, form: Format, options: Options) -> None:

@@ -76,8 +76,9 @@ def main() -> NoReturn:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader is gone; what is still buffered must not be written at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        from llm_orc.cli.write import forget_stdout
+
+        forget_stdout()
         code = 1
     except (KeyboardInterrupt, click.Abort):
         code = _say("interrupted", exit_code=130)

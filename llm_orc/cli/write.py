@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,6 +38,11 @@ def write_atomically(path: Path, text: str) -> None:
         os.replace(partial, path)  # noqa: PTH105
     except OSError as error:
         raise UsageFailed(f"cannot write {path}: {error.strerror}") from error
+
+
+def forget_stdout() -> None:
+    """The reader is gone: what is still buffered must not be written at exit either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _umask() -> int:

@@ -134,8 +134,11 @@ def _parsed(script: Script, data: bytes) -> JsonValue:
 
 def _name(script: Script) -> str:
     """The script's file, or the command line of an inline command."""
-    shown = script.command[-1] if len(script.command) == 2 else " ".join(script.command)
-    return f"script {os.path.relpath(shown) if shown.startswith('/') else shown!r}"
+    program, *rest = script.command
+    if len(rest) == 1 and rest[0].startswith("/"):
+        return f"script {os.path.relpath(rest[0])}"
+    shown = " ".join([os.path.basename(program), *rest])  # noqa: PTH119 - a string, not a file
+    return f"script {shown if len(shown) <= 60 else shown[:59] + '…'!r}"
 
 
 def _ending(code: int | None) -> str:

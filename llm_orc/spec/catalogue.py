@@ -40,13 +40,6 @@ def load_fleet(project: Path, user_dir: Path | None) -> Fleet:
 
 
 def check_catalogue(file: Path, kind: Kind) -> tuple[Problem, ...]:
-    """Everything that is wrong with one `models.yaml` or `config.yaml`."""
-    layers = _Layers()
-    layers.add(file, kind)
-    return layers.problems()
-
-
-def check_catalogue(file: Path, kind: Kind) -> tuple[Problem, ...]:
     """Everything that is wrong with one file of models or settings, apart from the other layers."""
     layers = _Layers()
     layers.add(file, kind)
