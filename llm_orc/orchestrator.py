@@ -232,11 +232,9 @@ def seeded(ensemble: Ensemble, seed: int) -> Ensemble:
 
 def live_view() -> LiveView:
     """A context manager and observer that draws a run on the terminal's standard error."""
-    from rich.console import Console
-
     from llm_orc.trace.live import LiveView
 
-    return LiveView(Console(stderr=True))
+    return LiveView()
 
 
 def plain_progress(write: Callable[[str], None], *, verbose: bool) -> Observer:

@@ -18,7 +18,7 @@ from llm_orc.spec.unavailable import strategy_type
 
 _MODEL_KEYS = ("model", "models", "provider")
 _PROFILE_KEYS = ("model_profile", "profile")
-_MAKES_SAMPLES = frozenset({"self_consistency", "best_of", "vote", "moa", "debate"})
+_MAKES_SAMPLES = frozenset({"self_consistency", "best_of"})
 _LOGPROBS = frozenset({"mean_logprob", "min_logprob", "sequence_probability", "perplexity", "entropy"})
 
 

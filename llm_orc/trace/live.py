@@ -29,8 +29,8 @@ _COLOURS = {Answered: "green", Failed: "red", Skipped: "yellow"}
 class LiveView:
     """An observer that keeps the picture; rich's own thread draws it."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self) -> None:
+        console = self._console = Console(stderr=True)
         self._live = Live(get_renderable=lambda: self, console=console, refresh_per_second=8, transient=True)
         self._layers: tuple[tuple[str, ...], ...] = ()
         self._needs: Mapping[str, tuple[str, ...]] = {}

@@ -1,0 +1,12 @@
+"""`python -m tests.bench`: every benchmark, or those that are named."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+ALL = ("startup", "overhead", "ragged", "http_calls", "embedded")
+
+for name in sys.argv[1:] or ALL:
+    import_module(f"tests.bench.{name}").main()
+    print()
