@@ -14,6 +14,7 @@ from llm_orc.spec.document import Document, read
 from llm_orc.spec.model_entry import read_model, read_profile
 from llm_orc.spec.nearest import did_you_mean, listed
 from llm_orc.spec.providers import is_provider, provider_hint, provider_name
+from llm_orc.spec.redaction import shown
 from llm_orc.spec.report import Report
 from llm_orc.spec.schema import Kind, check_schema
 from llm_orc.spec.shipped import embedded
@@ -128,7 +129,7 @@ class _Layers:
         self._reports.append(report)
         data, _ = check_schema(report, kind)
         if kind == "models":
-            self._check_providers(report, data)
+            self._check_providers(report)
             self._take_models(data, file)
             if "default" in data:
                 self._default_in = report
@@ -162,9 +163,10 @@ class _Layers:
         }
         self.fleet = replace(self.fleet, profiles={**self.fleet.profiles, **new})
 
-    def _check_providers(self, report: Report, data: JsonObject) -> None:
-        for name, entry in fields.mapping(data, "models").items():
+    def _check_providers(self, report: Report) -> None:
+        raw = report.document.value
+        for name, entry in fields.mapping(raw if isinstance(raw, dict) else {}, "models").items():
             provider = provider_name(fields.text(entry, "provider")) if isinstance(entry, dict) else ""
             if provider and not is_provider(provider):
                 where = ("models", name, "provider")
-                report.add(where, f"unknown provider {provider!r}", provider_hint(provider))
+                report.add(where, f"unknown provider {shown(provider)}", provider_hint(provider))

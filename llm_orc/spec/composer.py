@@ -14,6 +14,7 @@ from yaml import events
 
 from llm_orc.domain.json import JsonValue
 from llm_orc.errors import InvalidFile, Problem
+from llm_orc.spec.places import Places
 from llm_orc.spec.redaction import redacted, shown
 from llm_orc.spec.scalars import plain_scalar, tagged_scalar
 from llm_orc.spec.syntax_words import syntax_problem
@@ -64,6 +65,7 @@ class Composer:
     def __init__(self, text: str, name: str) -> None:
         self.problems: list[Problem] = []
         self._text = text
+        self._places = Places(text)
         self._name = name
         self._open: list[_Open] = []
         self._anchors: dict[str, Node | None] = {}
@@ -80,7 +82,7 @@ class Composer:
                     break
                 self._take(event)
         except yaml.YAMLError as error:
-            problem = syntax_problem(error, self._text, self._name)
+            problem = syntax_problem(error, self._text, self._name, self._places)
             raise InvalidFile((*self.problems, problem)) from error
         finally:
             loader.dispose()
@@ -128,7 +130,7 @@ class Composer:
         done = self._open.pop()
         for merged in done.merges:
             self._merge(done.node, merged)
-        done.node.end_line = _end_line(event)
+        done.node.end_line = self._places.of(event.end_mark)[0]
         if done.anchor is not None:
             self._anchors[done.anchor] = done.node
         self._place(done.node)
@@ -198,8 +200,8 @@ class Composer:
 
     def _node(self, event: events.NodeEvent, value: JsonValue) -> Node:
         self._add(1, event)
-        line, column = _place(event)
-        return Node(value, line, column, _end_line(event))
+        line, column = self._places.of(event.start_mark)
+        return Node(value, line, column, self._places.of(event.end_mark)[0])
 
     def _add(self, nodes: int, event: events.Event | None, node: Node | None = None) -> None:
         self._count += nodes
@@ -213,7 +215,7 @@ class Composer:
 
     def _refuse(self, event: events.Event, message: str, hint: str = "") -> NoReturn:
         """What follows cannot be read."""
-        raise InvalidFile((*self.problems, self._problem(*_place(event), message, hint)))
+        raise InvalidFile((*self.problems, self._problem(*self._places.of(event.start_mark), message, hint)))
 
     def _report(self, node: Node, message: str, hint: str = "") -> None:
         self.problems.append(self._problem(node.line, node.column, message, hint))
@@ -222,13 +224,3 @@ class Composer:
         return Problem(
             file=self._name, line=line, column=column, message=redacted(message), hint=redacted(hint)
         )
-
-
-def _place(event: events.Event) -> tuple[int, int]:
-    mark: Any = event.start_mark
-    return mark.line + 1, mark.column + 1
-
-
-def _end_line(event: events.Event) -> int:
-    mark: Any = event.end_mark
-    return int(mark.line) + 1

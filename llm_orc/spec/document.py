@@ -108,7 +108,7 @@ def read_text(path: Path) -> str:
     if encoding is not None:
         raise _refused(name, f"the file is {encoding} text", "save it as UTF-8")
     try:
-        return content.decode("utf-8-sig").replace("\r\n", "\n")
+        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         start = content.rfind(b"\n", 0, error.start) + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import yaml
 
 from llm_orc.errors import Problem
+from llm_orc.spec.places import Places
 
 _WORDS = {
     "mapping values are not allowed": ("a ':' is not expected here", "put text that contains ': ' in quotes"),
@@ -17,12 +18,13 @@ _WORDS = {
     "did not find expected ',' or '}'": ("',' or '}' is expected here", "put text with '{' in quotes"),
     "found unexpected end of stream": ("a quote is opened here and never closed", "close it"),
     "found unknown escape character": ("this escape is unknown", "double the '\\', or use single quotes"),
+    "found invalid Unicode character": ("this escape is not a character", "write the character itself"),
     "found a tab character": ("a tab is used for indentation", "use spaces"),
     "did not find expected node content": ("a value is expected here", "close the list, or use quotes"),
 }  # fmt: skip
 
 
-def syntax_problem(error: yaml.YAMLError, text: str, name: str) -> Problem:
+def syntax_problem(error: yaml.YAMLError, text: str, name: str, places: Places) -> Problem:
     """The problem that an error of the YAML parser stands for."""
     mark = getattr(error, "problem_mark", None)
     if mark is None:
@@ -32,10 +34,11 @@ def syntax_problem(error: yaml.YAMLError, text: str, name: str) -> Problem:
     if opened is not None and "end of stream" in said:
         mark = opened
     lines = text.rstrip().split("\n")
-    line = min(mark.line, len(lines) - 1)
-    column = min(mark.column, len(lines[line])) if line == mark.line else len(lines[line])
-    message, hint = _in_words(said, lines[line][column : column + 1])
-    return Problem(file=name, line=line + 1, column=column + 1, message=message, hint=hint)
+    line, column = places.of(mark)
+    if line > len(lines):
+        line, column = len(lines), len(lines[-1]) + 1
+    message, hint = _in_words(said, lines[line - 1][column - 1 : column])
+    return Problem(file=name, line=line, column=column, message=message, hint=hint)
 
 
 def _in_words(said: str, character: str) -> tuple[str, str]:
