@@ -173,11 +173,10 @@ class Orchestrator:
 
         The last event is `RunFinished`, which holds the result.
         """
-        # Unbounded on purpose: an observer must not wait, and a run's events fit in memory.
-        send, receive = anyio.create_memory_object_stream[Event](math.inf)
-
         if not isinstance(ensemble, Ensemble):
             ensemble = self.load(ensemble, model=model)
+        # Unbounded on purpose: an observer must not wait, and a run's events fit in memory.
+        send, receive = anyio.create_memory_object_stream[Event](math.inf)
 
         async def run() -> None:
             with send:

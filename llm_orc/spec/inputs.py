@@ -32,19 +32,22 @@ def gather_inputs(ensemble: Ensemble, text: str | None, variables: Mapping[str, 
 
 
 def _from_text(ensemble: Ensemble, text: str, given: Mapping[str, JsonValue]) -> JsonObject:
+    """The one input that the text can be meant for, or several of them as one JSON object."""
     open_names = [name for name in ensemble.inputs if name not in given]
-    if len(open_names) == 1:
-        return {open_names[0]: text}
-    if "input" in open_names:
-        return {"input": text}
+    if (
+        len(open_names) > 1
+        and isinstance(value := _parsed(text), Mapping)
+        and value.keys() <= set(open_names)
+    ):
+        return value
+    needed = [name for name in open_names if "default" not in ensemble.inputs[name]]
+    for names in (open_names, needed, [name for name in open_names if name == "input"]):
+        if len(names) == 1:
+            return {names[0]: text}
     if not open_names:
         raise UsageFailed("every input is given by --var, so there is no place for the text")
-    value = _parsed(text)
-    if isinstance(value, Mapping):
-        return value
-    names = ", ".join(open_names)
     raise UsageFailed(
-        f"{ensemble.name!r} has several inputs ({names})",
+        f"{ensemble.name!r} has several inputs ({', '.join(open_names)})",
         hint="pass each with --var NAME=VALUE, or all of them as one JSON object",
     )
 
