@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import anyio
 
 from llm_orc.domain.completion import Provider
-from llm_orc.domain.ensemble import Ensemble, Llm
+from llm_orc.domain.ensemble import Agent, Ensemble, Llm
 from llm_orc.domain.events import Event, Observer
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.model import Fleet, Model
@@ -145,8 +145,7 @@ class Orchestrator:
             raise NotAvailable(
                 f"{ensemble.name!r} uses what is not available yet: {'; '.join(ensemble.unavailable)}"
             )
-        if seed is not None:
-            ensemble = seeded(ensemble, seed)
+        ensemble = completed(ensemble, seed, self.settings.timeout_seconds)
         inputs = gather_inputs(ensemble, text, variables or {})
         schedule = schedule or ensemble.schedule or self.settings.schedule
         concurrency = concurrency or ensemble.concurrency or self.settings.concurrency
@@ -218,14 +217,16 @@ class Orchestrator:
         return Unreachable(f"no answer within {PROBE_SECONDS:g} s", hint="is the server busy or hanging?")
 
 
-def seeded(ensemble: Ensemble, seed: int) -> Ensemble:
-    """The same ensemble, with `seed` for every llm agent that sets none itself."""
-    agents = {
-        name: replace(agent, work=replace(agent.work, sampling=replace(agent.work.sampling, seed=seed)))
-        if isinstance(agent.work, Llm) and agent.work.sampling.seed is None
-        else agent
-        for name, agent in ensemble.agents.items()
-    }
+def completed(ensemble: Ensemble, seed: int | None, timeout_seconds: float | None) -> Ensemble:
+    """The same ensemble, with a seed and a timeout for the agents that set none themselves."""
+    if seed is None and timeout_seconds is None:
+        return ensemble
+    agents: dict[str, Agent] = {}
+    for name, agent in ensemble.agents.items():
+        work = agent.work
+        if isinstance(work, Llm) and work.sampling.seed is None:
+            work = replace(work, sampling=replace(work.sampling, seed=seed))
+        agents[name] = replace(agent, work=work, timeout_seconds=agent.timeout_seconds or timeout_seconds)
     return replace(ensemble, agents=agents)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
 from llm_orc.errors import NotAvailable, UsageFailed
@@ -44,4 +43,7 @@ def find(kind: str, name: str, table: Mapping[str, str]) -> Any:  # noqa: ANN401
 
 
 def _from_entry_points(group: str, name: str) -> str | None:
+    # Imported here because it costs 10 ms, and our own names never need it.
+    from importlib.metadata import entry_points
+
     return next((point.value for point in entry_points(group=group) if point.name == name), None)

@@ -26,20 +26,21 @@ FOLDER = Path(__file__).parent / "checkpoints"
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a model learns, how large it is and for how long it is trained."""
+    """What a model learns, how large it is and for how long it is trained: `cycles` times `steps`."""
 
     task: str
     size: Size
     steps: int
     batch: int = 96
     rate: float = 2e-3
+    cycles: int = 1
     seed: int = 1
 
 
 RECIPES = {
     "tiny-small": Recipe("solver", Size(width=64, layers=2, heads=4, hidden=176), steps=2400),
     "tiny-medium": Recipe("solver", Size(width=48, layers=3, heads=4, hidden=128), steps=2600),
-    "tiny-large": Recipe("solver", Size(width=96, layers=4, heads=4, hidden=256), steps=2200),
+    "tiny-large": Recipe("solver", Size(width=96, layers=4, heads=4, hidden=256), steps=2200, cycles=2),
     "tiny-extract": Recipe("extractor", Size(width=64, layers=3, heads=4, hidden=176), steps=1800, batch=64),
     "tiny-classify": Recipe(
         "classifier", Size(width=96, layers=3, heads=4, hidden=256), steps=2200, batch=64
@@ -71,22 +72,29 @@ def _padded(rows: list[tuple[list[int], int]]) -> tuple[Tensor, Tensor]:
     return ids, learn
 
 
-def train(name: str, recipe: Recipe, steps: int | None = None) -> Path:
-    """Train, report every hundred steps, and keep a checkpoint every five hundred."""
-    torch.manual_seed(recipe.seed)
-    rng = random.Random(recipe.seed)
+def train(name: str, recipe: Recipe, *, first_cycle: int = 1) -> None:
+    """Train in cycles; each starts at the full rate again (Loshchilov and Hutter 2017) and is kept."""
     vocabulary = build_vocabulary()
-    tokenizer, total = Tokenizer(vocabulary), steps or recipe.steps
+    tokenizer = Tokenizer(vocabulary)
+    torch.manual_seed(recipe.seed)
     model = Decoder(recipe.size, len(vocabulary))
-    print(f"{name}: {sum(p.numel() for p in model.parameters()):,} parameters, {total} steps", flush=True)
+    print(f"{name}: {sum(p.numel() for p in model.parameters()):,} parameters", flush=True)
+    if first_cycle > 1:
+        model.load_state_dict(torch.load(FOLDER / f"{name}.pt", weights_only=True)["weights"])
+    for cycle in range(first_cycle, recipe.cycles + 1):
+        rng = random.Random(recipe.seed * 1000 + cycle)
+        run_cycle(f"{name} cycle {cycle}", model, recipe, batches(tokenizer, recipe, rng))
+        save(name, model, recipe)
+
+
+def run_cycle(title: str, model: Decoder, recipe: Recipe, feed: Iterator[tuple[Tensor, Tensor]]) -> None:
+    """`recipe.steps` steps of AdamW with warm-up and cosine decay; reports every hundred."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01)
     began, seen = time.time(), 0.0
-    feed = batches(tokenizer, recipe, rng)
-    for step in range(1, total + 1):
-        warm = min(1.0, step / 100)
-        cosine = 0.5 * (1 + math.cos(math.pi * step / total))
+    for step in range(1, recipe.steps + 1):
+        cosine = 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
         for group in optimizer.param_groups:
-            group["lr"] = recipe.rate * warm * (0.02 + 0.98 * cosine)
+            group["lr"] = recipe.rate * min(1.0, step / 100) * (0.02 + 0.98 * cosine)
         loss = model.loss(*next(feed))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -94,11 +102,8 @@ def train(name: str, recipe: Recipe, steps: int | None = None) -> Path:
         optimizer.step()
         seen += loss.item()
         if step % 100 == 0:
-            print(f"{name} step {step} loss {seen / 100:.4f} {time.time() - began:.0f} s", flush=True)
+            print(f"{title} step {step} loss {seen / 100:.4f} {time.time() - began:.0f} s", flush=True)
             seen = 0.0
-        if step % 500 == 0 or step == total:
-            save(name, model, recipe)
-    return FOLDER / f"{name}.pt"
 
 
 def save(name: str, model: Decoder, recipe: Recipe) -> None:
@@ -110,9 +115,9 @@ def save(name: str, model: Decoder, recipe: Recipe) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="+", choices=RECIPES)
-    parser.add_argument("--steps", type=int)
+    parser.add_argument("--first-cycle", type=int, default=1, help="go on from the checkpoint before it")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     for chosen in options.names:
-        train(chosen, RECIPES[chosen], options.steps)
+        train(chosen, RECIPES[chosen], first_cycle=options.first_cycle)

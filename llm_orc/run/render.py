@@ -7,20 +7,11 @@ what a model wrote is inserted, never rendered.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 
 from llm_orc.domain.completion import Message
-from llm_orc.domain.ensemble import Llm
+from llm_orc.domain.ensemble import Llm, variable_name
 from llm_orc.domain.json import JsonObject, JsonValue
-
-_NOT_A_WORD = re.compile(r"[^A-Za-z0-9_]")
-
-
-def variable_name(agent: str) -> str:
-    """The name under which a template sees an agent's output: `fact-check` is `fact_check`."""
-    name = _NOT_A_WORD.sub("_", agent)
-    return f"_{name}" if name[:1].isdigit() else name
 
 
 def as_text(value: JsonValue) -> str:
