@@ -5,7 +5,8 @@ BIN := .venv/bin
 .PHONY: demo test lint bench lock clean
 
 demo: .venv/.run-ready
-	@$(BIN)/llm-orc invoke quickstart
+	$(BIN)/llm-orc invoke quickstart "Mia starts with 34 cards. She buys 33 more cards. Then she buys 2 jars \
+	of 9 cards each. She loses 2 cards. How many cards does Mia have now?"
 
 test: .venv/.dev-ready
 	$(BIN)/python -m pytest
