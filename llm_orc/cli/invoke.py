@@ -17,7 +17,7 @@ import anyio
 import click
 
 from llm_orc.cli.signals import interrupted_by_signals
-from llm_orc.cli.write import forget_stdout, result_text, write_atomically
+from llm_orc.cli.write import forget_stdout, refuse_unwritable, result_text, write_atomically
 from llm_orc.domain.events import Event, Observer
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.outcome import Failed, RunResult, Skipped
@@ -82,6 +82,8 @@ def invoke(
     INPUT is text, @FILE, or - for standard input, which is also read when INPUT is missing and something
     is piped in. Standard output carries the result only; progress and errors go to standard error.
     """
+    if output is not None:
+        refuse_unwritable(output)
     named = dict(_variable(entry) for entry in variables)
     options = Options(
         ensemble=ensemble, text=_input(text, bool(named)), variables=named, model=model, seed=seed,
