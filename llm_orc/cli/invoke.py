@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
 import sys
@@ -45,6 +46,18 @@ class Options:
     verbose: bool
 
 
+class _Seconds(click.FloatRange):
+    """A time; what is not a number is none, though Python reads it as one."""
+
+    def convert(
+        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value} is not a time.", param, ctx)
+        return number
+
+
 @click.command(
     epilog="""\b
 Examples:
@@ -67,7 +80,7 @@ Examples:
 @click.option("--schedule", type=click.Choice(["eager", "layered"]),
               help="Start agents when their own dependencies are done, or layer by layer.")  # fmt: skip
 @click.option("--concurrency", type=click.IntRange(1), help="The most agents at once.")
-@click.option("--max-seconds", type=click.FloatRange(0, min_open=True),
+@click.option("--max-seconds", type=_Seconds(0, min_open=True),
               help="End the run after this time; exit code 3.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), help="Seed of every agent that sets none.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")

@@ -1,6 +1,7 @@
 """The README and the documentation are promises: each of their code blocks runs.
 
-Commands run in a fresh project, in the order of their block. `git clone` and `make` are what brought this suite here.
+Commands run in a fresh project, in the order of their block. `git clone` and `make` are what brought this
+suite here.
 A block that needs a server is run against one that speaks its protocol.
 """
 
