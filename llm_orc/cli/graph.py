@@ -6,6 +6,7 @@ from typing import Literal
 
 import click
 
+from llm_orc.domain.text import safe
 from llm_orc.orchestrator import Orchestrator
 
 
@@ -17,4 +18,4 @@ from llm_orc.orchestrator import Orchestrator
 def graph(ensemble: str, form: Literal["text", "mermaid", "json"], model: str | None) -> None:
     """Draw the agents of ENSEMBLE by layer, and what they depend on."""
     orchestrator = Orchestrator()
-    click.echo(orchestrator.draw(orchestrator.load(ensemble, model=model), form))
+    click.echo(safe(orchestrator.draw(orchestrator.load(ensemble, model=model), form)))

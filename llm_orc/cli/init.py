@@ -103,9 +103,8 @@ def init(directory: Path) -> None:
 def new(name: str) -> None:
     """Write ensembles/NAME.yaml, a commented file to start from."""
     if not _NAME.fullmatch(name):
-        raise UsageFailed(
-            f"{name!r} is not a name for an ensemble", hint="use letters, digits, -, _ and ., and / for folders"
-        )
+        hint = "use letters, digits, -, _ and ., and / for folders"
+        raise UsageFailed(f"{name!r} is not a name for an ensemble", hint=hint)
     name = name.removesuffix(".yaml")
     path = Path("ensembles") / f"{name}.yaml"
     local = Path(".llm-orc/schemas/ensemble.schema.json")

@@ -46,16 +46,10 @@ class Options:
     verbose: bool
 
 
-class _Seconds(click.FloatRange):
-    """A time; what is not a number is none, though Python reads it as one."""
-
-    def convert(
-        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        number = float(super().convert(value, param, ctx))
-        if math.isnan(number):
-            self.fail(f"{value} is not a time.", param, ctx)
-        return number
+def _a_time(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is not a time", ctx, param)
+    return value
 
 
 @click.command(
@@ -80,7 +74,7 @@ Examples:
 @click.option("--schedule", type=click.Choice(["eager", "layered"]),
               help="Start agents when their own dependencies are done, or layer by layer.")  # fmt: skip
 @click.option("--concurrency", type=click.IntRange(1), help="The most agents at once.")
-@click.option("--max-seconds", type=_Seconds(0, min_open=True),
+@click.option("--max-seconds", type=click.FloatRange(0, min_open=True), callback=_a_time,
               help="End the run after this time; exit code 3.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), help="Seed of every agent that sets none.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
@@ -143,8 +137,9 @@ def _observers(form: Format, options: Options, stack: ExitStack, interrupt: anyi
 
 def _print_event(interrupt: anyio.Event, event: Event, /) -> None:
     """A reader that has gone away ends the run: nobody would see what it costs."""
+    line = json.dumps(event_json(event), ensure_ascii=False)
     try:
-        click.echo(json.dumps(event_json(event), ensure_ascii=False))
+        click.echo(safe(line) if sys.stdout.isatty() else line)
     except BrokenPipeError:
         forget_stdout()
         interrupt.set()

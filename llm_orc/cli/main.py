@@ -7,6 +7,7 @@ import sys
 from difflib import get_close_matches
 from importlib import import_module
 from io import TextIOWrapper
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -69,6 +70,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line; the exit codes are those of docs/errors.md."""
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -85,6 +87,13 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a line
         code = _explain(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _open_what_is_closed() -> None:
+    """A standard stream that the parent closed (`<&-`) reads nothing and forgets what is written."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))
 
 
 def _explain(error: Exception) -> int:

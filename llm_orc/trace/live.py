@@ -97,7 +97,7 @@ class LiveView:
         )
         running = sum(name in self._started and name not in self._ended for name in layer)
         return (
-            Text(f"{len(layer)} agents"),
+            Text(f"{len(layer)} agent{'s' * (len(layer) != 1)}"),
             Text(signs),
             Text(f"{running} running" if running else ""),
             Text(""),

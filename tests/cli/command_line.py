@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
@@ -70,6 +71,21 @@ class CommandLine:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 
+    def files(self) -> set[str]:
+        """What lies in the folder, by name."""
+        return {path.name for path in self.folder.iterdir()}
+
+    def together(self, commands: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Done]:
+        """Many commands at the cost of one."""
+        commands = list(commands)
+        done = subprocess.run(
+            [sys.executable, str(Path(__file__).with_name("many.py")), json.dumps(commands)],
+            cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            timeout=60, check=True,
+        )  # fmt: skip
+        ends = json.loads(done.stdout)
+        return {command: Done(command, *end) for command, end in zip(commands, ends, strict=True)}
+
     def ensemble(self, *agents: dict[str, Any], file: str = "e.yaml", **keys: Any) -> str:
         """An ensemble file, as JSON, which is YAML too; its name."""
         self.file(file, json.dumps({"name": "e", **keys, "agents": agents}))
@@ -93,6 +109,13 @@ def served(url: str, name: str = "a", api_key_env: str | None = None, **keys: An
     """An agent whose model is on an OpenAI-compatible server."""
     key = {} if api_key_env is None else {"api_key_env": api_key_env}
     return {"name": name, "model": {"provider": "openai", "name": "m", "base_url": url, **key}, **keys}
+
+
+def closed_port() -> str:
+    """An address where nothing listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}/v1"
 
 
 def failing(name: str, **keys: Any) -> dict[str, Any]:

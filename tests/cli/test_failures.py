@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 
 import pytest
 
 from tests.servers.faulty import Reply
 
-from .command_line import DEADLINE, agent, appeared, failing, gone, script, served
+from .command_line import DEADLINE, agent, appeared, closed_port, failing, gone, script, served
 
 CHILD = (
     "import os, subprocess, sys, time; "
     "c = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(3600)']); "
     "open('pids', 'w').write(f'{os.getpid()} {c.pid}\\n'); time.sleep(3600)"
 )
-
-
-def closed_port() -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}/v1"
 
 
 @pytest.mark.parametrize(
@@ -88,8 +81,8 @@ def test_a_script_that_is_not_there_is_a_problem_of_the_file(llm_orc):
     ("reply", "said"),
     [
         (Reply(status=429, headers={"retry-after": "7"}), "too many requests (HTTP 429)"),
-        (Reply(status=500, body={"error": {"message": "out of memory"}}), "the server failed (HTTP 500): out of"),
-        (Reply(status=404, body={"error": {"message": "no model m"}}), "the server does not have this model"),
+        (Reply(status=500, body={"error": {"message": "no memory"}}), "server failed (HTTP 500): no memory"),
+        (Reply(status=404, body={"error": {"message": "no model m"}}), "does not have this model"),
         (Reply(body=b"<html>hello"), "the reply cannot be used"),
         (Reply(body=b"{}"), "the reply cannot be used"),
         (Reply(body=b"\xff\xfe\x00"), "the reply cannot be used"),
@@ -136,11 +129,11 @@ def test_a_hanging_server_ends_with_the_timeout(llm_orc, faulty_server):
 def test_a_key_is_sent_and_never_shown(llm_orc, faulty_server, form):
     faulty_server.script(Reply(status=401, body={"error": {"message": "wrong key {authorization}"}}))
     llm_orc.ensemble(served(faulty_server.openai_url, api_key_env="MY_KEY"))
-    done = llm_orc("invoke", "e.yaml", "x", "--output-format", form, "--verbose", MY_KEY="sk-very-secret-1234")
+    done = llm_orc("invoke", "e.yaml", "x", "--output-format", form, "--verbose", MY_KEY="sk-very-secret")
     assert done.returncode == 1
     assert "the key was not accepted" in done.stderr
     assert "very-secret" not in done.stdout + done.stderr
-    assert faulty_server.received[0].headers["authorization"] == "Bearer sk-very-secret-1234"
+    assert faulty_server.received[0].headers["authorization"] == "Bearer sk-very-secret"
 
 
 def test_a_missing_key_is_named(llm_orc, faulty_server):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 
 import pytest
 
-from .command_line import CommandLine, agent, failing, gate, script
+from .command_line import LLM_ORC, CommandLine, agent, failing, gate, script
 
 RESULT = {
     "run_id", "ensemble", "status", "output", "agents", "plan", "usage", "cost_usd", "duration_s", "trace_id",
@@ -119,7 +120,7 @@ def test_the_result_can_go_to_a_file(pair, form, holds):
     done = pair("invoke", "e.yaml", "go", "--output", "out.txt", "--output-format", form)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert holds in (pair.folder / "out.txt").read_text()
-    assert sorted(os.listdir(pair.folder)) == ["e.yaml", "out.txt"]
+    assert pair.files() == {"e.yaml", "out.txt"}
 
 
 def test_a_file_that_cannot_be_written_is_found_before_anything_is_spent(llm_orc):
@@ -136,14 +137,14 @@ def test_a_run_that_never_starts_leaves_the_output_file_alone(llm_orc, arguments
     kept = llm_orc.file("out.txt", "earlier")
     assert llm_orc("invoke", *arguments, "x", "--output", "out.txt").returncode == 2
     assert kept.read_text() == "earlier"
-    assert not [name for name in os.listdir(llm_orc.folder) if name.startswith(".out")]
+    assert llm_orc.files() == {"bad.yaml", "out.txt"}
 
 
 def test_a_failed_write_leaves_nothing_behind(pair):
     (pair.folder / "out.txt").mkdir()
     done = pair("invoke", "e.yaml", "go", "--output", "out.txt")
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
-    assert sorted(os.listdir(pair.folder)) == ["e.yaml", "out.txt"]
+    assert pair.files() == {"e.yaml", "out.txt"}
 
 
 def test_an_output_file_keeps_its_link_and_its_mode(pair):
@@ -184,3 +185,16 @@ def test_a_reader_of_events_that_goes_away_ends_the_run(llm_orc):
         release()
         _, errors = process.communicate()
     assert (process.returncode, errors) == (130, "error: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    ("closed", "printed"), [("<&-", "\n"), (">&-", ""), ("2>&-", "\n"), ("<&- >&- 2>&-", "")]
+)
+def test_a_standard_stream_that_is_closed_is_no_crash(llm_orc, closed, printed):
+    llm_orc.ensemble(agent())
+    command = f'"$@" {closed}'
+    done = subprocess.run(
+        ["sh", "-c", command, "sh", *LLM_ORC, "invoke", "e.yaml", "-"], cwd=llm_orc.folder,
+        env=llm_orc.environment, input="", capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (0, printed, False), done.stderr

@@ -29,7 +29,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "twice": (A + "  - name: a\n", ":4:11: there are two agents called 'a' (the first is on line 3)"),
     "model": (A + "    model: tiny-larg\n", ":4:12: unknown model 'tiny-larg' (did you mean 'tiny-large'?)"),
     "syntax": (A + "    prompt: '{{ input'\n", ":4:13: not a template: "),
-    "variable": (A + "    prompt: '{{ inptu }}'\n", ":4:17: nothing provides 'inptu' (did you mean 'input'?)"),
+    "variable": (A + "    prompt: '{{ inptu }}'\n", ":4:17: nothing provides 'inptu' (did you mean "),
     "output": (A + "output: b\n", ":4:9: there is no agent 'b' (agents: a)"),
     "no-agents": ("name: t\n", ":1:1: the key 'agents' is missing"),
     "bytes": (b"name: t\xff\n", ":1:8: byte 0xff is not UTF-8 text (save the file as UTF-8)"),
@@ -45,37 +45,46 @@ LINE = re.compile(r"^[^:]+\.yaml(:\d+:\d+)?: \S.*$")
 
 
 @pytest.fixture(scope="module")
-def validated(tmp_path_factory: pytest.TempPathFactory) -> tuple[CommandLine, Done]:
-    """All of them in one run."""
+def bad(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+    """The folder with all of them."""
     llm_orc = CommandLine(tmp_path_factory.mktemp("bad"), tmp_path_factory.mktemp("home"))
     llm_orc.file(".llm-orc/config.yaml", "default_model: scripted/m\n")
     for name, (content, _) in BAD.items():
         llm_orc.file(f"{name}.yaml", content)
-    return llm_orc, llm_orc("validate", *(f"{name}.yaml" for name in BAD))
+    return llm_orc
+
+
+@pytest.fixture(scope="module")
+def validated(bad: CommandLine) -> Done:
+    return bad("validate", *(f"{name}.yaml" for name in BAD))
+
+
+@pytest.fixture(scope="module")
+def invoked(bad: CommandLine) -> dict[tuple[str, ...], Done]:
+    return bad.together(("invoke", f"{name}.yaml", "x") for name in BAD)
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_file_is_reported_where_it_is_bad(validated, name):
-    lines = [line for line in validated[1].stdout.splitlines() if line.startswith(f"{name}.yaml:")]
+    lines = [line for line in validated.stdout.splitlines() if line.startswith(f"{name}.yaml:")]
     assert lines
     assert lines[0].startswith(f"{name}.yaml{BAD[name][1]}")
     assert all(LINE.match(line) for line in lines)
 
 
 def test_validate_of_bad_files_says_how_many(validated):
-    llm_orc, done = validated
-    assert done.returncode == 2
-    assert re.fullmatch(rf"{len(BAD)} files checked: \d+ problems in {len(BAD)} files\n", done.stderr)
-    assert not (llm_orc.folder / "ran").exists()
+    assert validated.returncode == 2
+    assert re.fullmatch(rf"{len(BAD)} files checked: \d+ problems in {len(BAD)} files\n", validated.stderr)
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_file_is_not_run(validated, name):
-    done = validated[0]("invoke", f"{name}.yaml", "x")
+def test_a_bad_file_is_not_run(bad, invoked, name):
+    done = invoked["invoke", f"{name}.yaml", "x"]
     assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (2, "", False)
     lines = done.stderr.splitlines()
     assert lines[0].startswith(f"error: {name}.yaml{BAD[name][1]}")
     assert all(line.startswith("error: ") for line in lines)
+    assert "ran" not in bad.files()
 
 
 @pytest.mark.parametrize(

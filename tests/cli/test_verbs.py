@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 
 import pytest
@@ -12,10 +11,20 @@ import llm_orc as package
 from llm_orc.cli.main import VERBS
 from tests.servers.faulty import Reply
 
-from .command_line import CommandLine, agent, script
-from .test_failures import closed_port
+from .command_line import CommandLine, Done, agent, closed_port, script
 
-GROUPS = [("models", "list"), ("models", "show"), ("models", "check"), ("config", "show")]
+HELPFUL = [
+    *((verb,) for verb in VERBS),
+    *[("models", "list"), ("models", "show"), ("models", "check"), ("config", "show")],
+]
+WRONG = {
+    ("invok",): "error: there is no verb 'invok'\nhint: did you mean invoke?\n",
+    ("zzzz",): "error: there is no verb 'zzzz'\nhint: see llm-orc --help\n",
+    ("models", "lst"): "error: No such command 'lst'",
+    ("invoke",): "error: Missing argument 'ENSEMBLE'\nhint: see llm-orc invoke --help\n",
+    ("invoke", "x", "--qiet"): "did you mean --quiet?\n",
+    ("--versoin",): "did you mean --version?\n",
+}
 
 
 @pytest.fixture
@@ -87,8 +96,10 @@ def test_init_where_a_file_is_in_the_way_is_an_error(llm_orc):
 @pytest.mark.parametrize("name", ["summaries", "review/code", "ünï.2", "007", "null.yaml"])
 def test_new_writes_a_file_without_problems_that_runs(llm_orc, name):
     assert llm_orc("new", name).returncode == 0
-    assert llm_orc("validate", name).stderr == "1 file checked: no problems\n"
-    assert llm_orc("invoke", name, "why?", "--model", "scripted/m").stdout.startswith("Question: why?")
+    assert llm_orc("validate", name.removesuffix(".yaml")).stderr == "1 file checked: no problems\n"
+    assert llm_orc("invoke", name.removesuffix(".yaml"), "why?", "--model", "scripted/m").stdout.startswith(
+        "Question: why?"
+    )
 
 
 def test_new_overwrites_nothing(llm_orc):
@@ -98,11 +109,14 @@ def test_new_overwrites_nothing(llm_orc):
     assert done.stderr.startswith("error: ensembles/x.yaml is there already\nhint: ")
 
 
-@pytest.mark.parametrize("name", ["../x", "a/../../x", "/tmp/x", "", ".", "..", "a b", "a\nb", 'a"b', "a/", "-a"])
-def test_new_refuses_a_name_that_is_none(llm_orc, name):
-    done = llm_orc("new", "--", name)
-    assert (done.returncode, done.stderr.splitlines()[0]) == (2, f"error: {name!r} is not a name for an ensemble")
-    assert os.listdir(llm_orc.folder) == []
+def test_new_refuses_names_that_are_none(llm_orc):
+    names = ["../x", "a/../../x", "/tmp/x", "", ".", "..", "a b", "a\nb", 'a"b', "a/", "-a"]
+    done = llm_orc.together(("new", "--", name) for name in names)
+    for (_, _, name), refused in done.items():
+        assert (refused.returncode, "is not a name for an ensemble\nhint: " in refused.stderr) == (2, True), (
+            name
+        )
+    assert llm_orc.files() == set()
 
 
 def test_models_are_listed(llm_orc):
@@ -110,7 +124,7 @@ def test_models_are_listed(llm_orc):
     entry = json.loads(llm_orc("models", "list", "--json").stdout)[-1]
     assert (entry["name"], entry["provider"], entry["default"]) == ("mine", "openai", False)
     header, *rows = llm_orc("models", "list").stdout.splitlines()
-    assert header.split() == ["model", "provider", "at", "context", "$", "per", "million", "in/out", "supports"]
+    assert header.split()[:4] == ["model", "provider", "at", "context"]
     assert rows[-1].split()[:3] == ["mine", "openai", "http://127.0.0.1:9/v1"]
 
 
@@ -179,27 +193,24 @@ def test_a_wrong_setting_is_named_with_its_place(llm_orc, verb):
     assert "config.yaml:1:1: unknown key 'concurency' (did you mean 'concurrency'?)" in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["invok"], "error: there is no verb 'invok'\nhint: did you mean invoke?\n"),
-        (["zzzz"], "error: there is no verb 'zzzz'\nhint: see python -m llm_orc --help\n"),
-        (["models", "lst"], "error: No such command 'lst'"),
-        (["invoke"], "error: Missing argument 'ENSEMBLE'\nhint: see python -m llm_orc invoke --help\n"),
-        (["invoke", "x", "--qiet"], "did you mean --quiet?\n"),
-        (["--versoin"], "did you mean --version?\n"),
-    ],
-)  # fmt: skip
-def test_a_wrong_word_gets_a_suggestion(llm_orc, arguments, said):
-    done = llm_orc(*arguments)
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], Done]:
+    folder = tmp_path_factory.mktemp("empty")
+    commands = [*((*verb, "--help") for verb in HELPFUL), *WRONG]
+    return CommandLine(folder, folder).together(commands)
+
+
+@pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
+def test_a_wrong_word_gets_a_suggestion(said, arguments):
+    done = said[arguments]
     assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
+    assert WRONG[arguments] in done.stderr
     assert len(done.stderr.splitlines()) == 2
 
 
-@pytest.mark.parametrize("verb", [*((verb,) for verb in VERBS), *GROUPS], ids=" ".join)
-def test_every_verb_has_help_with_an_example(llm_orc, verb):
-    done = llm_orc(*verb, "--help")
+@pytest.mark.parametrize("verb", HELPFUL, ids=" ".join)
+def test_every_verb_has_help_with_an_example(said, verb):
+    done = said[*verb, "--help"]
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(rf"^ +Examples?:\n    llm-orc {' '.join(verb)}", done.stdout, re.MULTILINE)
 
