@@ -34,8 +34,6 @@ def of_agent(entry: Entry) -> Iterator[str]:
 
 
 def _features(entry: Entry, agent: JsonObject) -> Iterator[str]:
-    if entry.kind not in ("llm", "script"):
-        yield f"kind {entry.kind}"
     strategy = strategy_type(agent)
     if strategy not in STRATEGIES:
         yield f"strategy {strategy}"
