@@ -34,7 +34,8 @@ class Served:
         params = xllamacpp.CommonParams()
         params.model.path = str(FOLDER / f"{name}.gguf")
         params.n_ctx, params.n_parallel, params.verbosity = 1024 * SLOTS, SLOTS, 0
-        params.cpuparams.n_threads = 2
+        # One thread: small models gain nothing from a second, and lose everything on a busy machine.
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
         self._server = xllamacpp.Server(params)
 
     def ask(

@@ -38,7 +38,7 @@ class Recipe:
 
 
 RECIPES = {
-    "tiny-small": Recipe("solver", Size(width=64, layers=2, heads=4, hidden=176), steps=2400),
+    "tiny-small": Recipe("solver", Size(width=56, layers=2, heads=4, hidden=152), steps=2200),
     "tiny-medium": Recipe("solver", Size(width=48, layers=3, heads=4, hidden=128), steps=2600),
     "tiny-large": Recipe("solver", Size(width=96, layers=4, heads=4, hidden=256), steps=2200, cycles=2),
     "tiny-extract": Recipe("extractor", Size(width=64, layers=3, heads=4, hidden=176), steps=1800, batch=64),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -40,7 +41,7 @@ _NEW = """\
 # yaml-language-server: $schema={schema}
 # Check it:  llm-orc validate {file}
 # Run it:    llm-orc invoke {file} "Your text"
-name: {name}
+name: "{name}"
 description: What this ensemble is for.
 
 # The inputs, a JSON Schema each. Without `inputs` there is one text called `input`.
@@ -71,6 +72,7 @@ agents:
 output: review
 """
 
+_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*")
 _IGNORED = ".llm-orc/runs.db*\n"
 
 
@@ -100,9 +102,12 @@ def init(directory: Path) -> None:
 @click.argument("name")
 def new(name: str) -> None:
     """Write ensembles/NAME.yaml, a commented file to start from."""
+    if not _NAME.fullmatch(name):
+        raise UsageFailed(
+            f"{name!r} is not a name for an ensemble", hint="use letters, digits, -, _ and ., and / for folders"
+        )
+    name = name.removesuffix(".yaml")
     path = Path("ensembles") / f"{name}.yaml"
-    if ".." in path.parts or Path(name).is_absolute() or not Path(name).name.strip("."):
-        raise UsageFailed(f"{name!r} is not a name for an ensemble", hint="use words, - and /")
     local = Path(".llm-orc/schemas/ensemble.schema.json")
     up = "../" * (len(path.parts) - 1)
     schema = f"{up}{local}" if local.exists() else f"{up}schemas/ensemble.schema.json"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
 import sys
@@ -17,7 +18,7 @@ import anyio
 import click
 
 from llm_orc.cli.signals import interrupted_by_signals
-from llm_orc.cli.write import forget_stdout, result_text, write_atomically
+from llm_orc.cli.write import forget_stdout, refuse_unwritable, result_text, write_atomically
 from llm_orc.domain.events import Event, Observer
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.outcome import Failed, RunResult, Skipped
@@ -45,6 +46,18 @@ class Options:
     verbose: bool
 
 
+class _Seconds(click.FloatRange):
+    """A time; what is not a number is none, though Python reads it as one."""
+
+    def convert(
+        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value} is not a time.", param, ctx)
+        return number
+
+
 @click.command(
     epilog="""\b
 Examples:
@@ -67,7 +80,7 @@ Examples:
 @click.option("--schedule", type=click.Choice(["eager", "layered"]),
               help="Start agents when their own dependencies are done, or layer by layer.")  # fmt: skip
 @click.option("--concurrency", type=click.IntRange(1), help="The most agents at once.")
-@click.option("--max-seconds", type=click.FloatRange(0, min_open=True),
+@click.option("--max-seconds", type=_Seconds(0, min_open=True),
               help="End the run after this time; exit code 3.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), help="Seed of every agent that sets none.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
@@ -82,6 +95,8 @@ def invoke(
     INPUT is text, @FILE, or - for standard input, which is also read when INPUT is missing and something
     is piped in. Standard output carries the result only; progress and errors go to standard error.
     """
+    if output is not None:
+        refuse_unwritable(output)
     named = dict(_variable(entry) for entry in variables)
     options = Options(
         ensemble=ensemble, text=_input(text, bool(named)), variables=named, model=model, seed=seed,

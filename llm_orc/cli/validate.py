@@ -35,7 +35,7 @@ def validate(files: tuple[str, ...], as_json: bool) -> int:
         for problem in problems:
             click.echo(str(problem))
     bad = len({problem.file for problem in problems})
-    click.echo(f"{len(paths)} files checked: {_count(problems, bad)}", err=True)
+    click.echo(f"{len(paths)} file{'s' * (len(paths) != 1)} checked: {_count(problems, bad)}", err=True)
     return 2 if problems else 0
 
 

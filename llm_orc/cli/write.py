@@ -28,16 +28,42 @@ def result_text(result: RunResult) -> str:
     return as_text(result.output)
 
 
+def refuse_unwritable(path: Path) -> None:
+    """Raise `UsageFailed` for a file that could not be written later, before anything is spent on it."""
+    if path.exists() and not path.is_file():
+        return
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        raise UsageFailed(f"cannot write {path}: there is no folder {path.parent}", hint="make it first")
+    if not os.access(folder, os.W_OK):
+        raise UsageFailed(f"cannot write {path}: the folder {path.parent} cannot be written to")
+
+
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file whole or not at all. Raises `UsageFailed` when it cannot be written."""
+    """Write a file whole or not at all. Raises `UsageFailed` when it cannot be written.
+
+    A link stays a link; a device or a pipe is written to, never replaced.
+    """
     try:
-        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(partial, 0o666 & ~_umask())  # noqa: PTH101 - a name, not a Path
-        os.replace(partial, path)  # noqa: PTH105
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")
+        else:
+            _replace(path.resolve(), text)
     except OSError as error:
         raise UsageFailed(f"cannot write {path}: {error.strerror}") from error
+
+
+def _replace(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    partial = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        partial.chmod(path.stat().st_mode & 0o7777 if path.exists() else 0o666 & ~_umask())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def forget_stdout() -> None:

@@ -46,7 +46,8 @@ def _text(ensemble: Ensemble, graph: AgentGraph) -> str:
     served = {name: _served_by(agent) for name, agent in ensemble.agents.items()}
     widest = max(map(len, served.values()), default=0)
     margin = len(str(len(graph.layers)))
-    lines = [f"{ensemble.name}: {len(ensemble.agents)} agents in {len(graph.layers)} layers"]
+    counted = f"{_count(len(ensemble.agents), 'agent')} in {_count(len(graph.layers), 'layer')}"
+    lines = [f"{ensemble.name}: {counted}"]
     for depth, layer in enumerate(graph.layers, 1):
         for place, name in enumerate(layer):
             number = str(depth) if place == 0 else ""
@@ -57,6 +58,10 @@ def _text(ensemble: Ensemble, graph: AgentGraph) -> str:
                 f"{number:>{margin}}  {name:<{names}}  {served[name]:<{widest}}{arrow}{out}".rstrip()
             )
     return "\n".join(lines)
+
+
+def _count(number: int, of: str) -> str:
+    return f"{number} {of}{'s' * (number != 1)}"
 
 
 def _mermaid(ensemble: Ensemble, graph: AgentGraph) -> str:

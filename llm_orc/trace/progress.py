@@ -68,8 +68,8 @@ def agent_lines(agent: str, outcome: Outcome, width: int) -> list[str]:
 
 def summary(result: RunResult) -> str:
     """The run in one line."""
-    usage = result.usage
+    usage, count = result.usage, len(result.agents)
     return (
-        f"{result.status}: {len(result.agents)} agents, {usage.input_tokens}+{usage.output_tokens} tokens, "
+        f"{result.status}: {count} agent{'s' if count != 1 else ''}, {usage.input_tokens}+{usage.output_tokens} tokens, "
         f"{dollars(result.cost_usd)}, {seconds(result.duration_s)}"
     )

@@ -1,0 +1,131 @@
+"""The README and the documentation are promises: each of their code blocks runs.
+
+Commands run in a fresh project, in the order of their block. `git clone` and `make` are what brought this
+suite here.
+A block that needs a server is run against one that speaks its protocol.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from llm_orc import Orchestrator, errors
+from llm_orc.domain.outcome import Answered, Effort, RunResult
+from llm_orc.domain.wire import result_json
+from tests.servers.faulty import FaultyServer
+
+from .blocks import PAGES, ROOT, Block, blocks
+
+SET_UP = ("git clone ", "make ")
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    """The venv's commands come first, and nobody's settings are read."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "XDG_CONFIG_HOME": str(folder / "config"), **more}
+
+
+def run(command: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-c", command], cwd=folder, env=environment(folder, **more), capture_output=True, text=True,
+        timeout=60, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """What a reader has by then: a repository with `llm-orc init`, and a change."""
+    run("git init -q && llm-orc init", tmp_path)
+    (tmp_path / "change.diff").write_text("- a\n+ b\n", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize("block", blocks("sh"), ids=str)
+def test_every_command_runs(block: Block, project: Path, faulty_server: FaultyServer):
+    server = faulty_server.openai_url.removesuffix("/v1") if block.needs == "ollama" else ""
+    for command in block.text.splitlines():
+        if command.startswith(SET_UP):
+            continue
+        done = run(command, project, OLLAMA_HOST=server)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("block", blocks("python"), ids=str)
+def test_every_program_runs(block: Block, project: Path):
+    (project / "program.py").write_text(block.text, encoding="utf-8")
+    done = run(f"{sys.executable} program.py", project)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+@pytest.mark.parametrize("block", blocks("yaml"), ids=str)
+def test_every_yaml_block_has_no_problems(block: Block, tmp_path: Path):
+    name = "ensemble.yaml" if "agents" in yaml.safe_load(block.text) else "models.yaml"
+    (tmp_path / name).write_text(block.text, encoding="utf-8")
+    assert Orchestrator(tmp_path).check(tmp_path / name) == ()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+def test_every_page_begins_with_something_to_run():
+    for page in PAGES[1:]:
+        if page.name != "architecture.md":
+            assert re.search(r"^# .*\n\n```(sh|python)\n", page.read_text(encoding="utf-8")), page.name
+
+
+def test_the_reference_is_what_the_schemas_say():
+    spec = importlib.util.spec_from_file_location("reference", ROOT / "docs" / "reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    reference = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(reference)
+    assert (ROOT / "docs" / "reference.md").read_text(encoding="utf-8") == reference.page()
+
+
+def test_every_error_is_explained():
+    text = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    kinds = {
+        thing("").kind if thing is not errors.InvalidFile else "invalid_file"
+        for thing in vars(errors).values()
+        if isinstance(thing, type) and issubclass(thing, errors.OrcError) and thing is not errors.OrcError
+    }
+    assert kinds == set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+
+
+def test_every_key_of_a_result_is_explained():
+    agents = {"a": Answered(output="x", effort=Effort())}
+    result = RunResult(
+        run_id="1", ensemble="e", status="succeeded", output="x", agents=agents, usage=Effort().usage,
+        cost_usd=0.0, started_at=0.0, duration_s=0.0, trace_id="0",
+    )  # fmt: skip
+    shape = json.loads(json.dumps(result_json(result)))
+    text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    explained = re.findall(r"^\| `(\w+)` \|", text.split("## Events")[0], re.MULTILINE)
+    assert explained == [*shape, *shape["agents"]["a"]]
+
+
+def test_every_event_is_explained_with_its_keys():
+    from dataclasses import fields
+    from typing import get_args
+
+    from llm_orc.domain.events import Happening, RunFinished
+
+    text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8").split("## Events")[1]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE))
+    assert rows.keys() == {kind.type for kind in get_args(Happening)}
+    for kind in get_args(Happening):
+        if kind is not RunFinished:
+            assert re.findall(r"`(\w+)`", rows[kind.type]) == [field.name for field in fields(kind)]

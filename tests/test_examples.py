@@ -1,0 +1,44 @@
+"""Every example runs as it stands."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROGRAMS = sorted((ROOT / "examples").glob("*.py"))
+
+
+def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(folder / "no-such-folder")}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.stem)
+def test_a_program_runs(program, tmp_path):
+    done = run([sys.executable, str(program)], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "answer" in done.stdout
+
+
+def test_the_gguf_example_answers():
+    folder = ROOT / "examples" / "own_gguf"
+    done = run([sys.executable, "-m", "llm_orc", "invoke", "ask.yaml"], folder)
+    assert done.returncode == 0, done.stderr
+    assert "The answer is 17." in done.stdout
+
+
+@pytest.mark.parametrize(
+    "file", ["openai_compatible/models.yaml", "own_gguf/models.yaml", "own_gguf/ask.yaml"]
+)
+def test_a_yaml_file_has_no_problems(file):
+    path = ROOT / "examples" / file
+    done = run([sys.executable, "-m", "llm_orc", "validate", path.name], path.parent)
+    assert done.returncode == 0, done.stdout
