@@ -104,7 +104,8 @@ def new(name: str) -> None:
     """Write ensembles/NAME.yaml, a commented file to start from."""
     if not _NAME.fullmatch(name):
         raise UsageFailed(
-            f"{name!r} is not a name for an ensemble", hint="use letters, digits, -, _ and ., and / for folders"
+            f"{name!r} is not a name for an ensemble",
+            hint="use letters, digits, -, _ and ., and / for folders",
         )
     name = name.removesuffix(".yaml")
     path = Path("ensembles") / f"{name}.yaml"

@@ -49,9 +49,7 @@ class Options:
 class _Seconds(click.FloatRange):
     """A time; what is not a number is none, though Python reads it as one."""
 
-    def convert(
-        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = float(super().convert(value, param, ctx))
         if math.isnan(number):
             self.fail(f"{value} is not a time.", param, ctx)

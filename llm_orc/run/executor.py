@@ -28,7 +28,7 @@ from llm_orc.errors import AnswerRejected, DeadlinePassed, NotAvailable, OrcErro
 from llm_orc.run.answer import to_output
 from llm_orc.run.asking import Asking
 from llm_orc.run.attempt import Attempt, cause_of
-from llm_orc.run.flow import AT_ONCE, chosen, fan_out, loop
+from llm_orc.run.flow import AT_ONCE, chosen, fan_out, loop, without_choice
 from llm_orc.run.render import composed, render
 from llm_orc.run.script import run_script
 from llm_orc.run.stream import EventStream
@@ -109,7 +109,7 @@ class Executor:
             case SubEnsemble(ensemble=ensemble):
                 return await self._nested(ensemble, view, attempt)
             case Dispatch():
-                return await self._nested(chosen(work, view), view, attempt)
+                return await self._nested(chosen(work, view), without_choice(work, view), attempt)
             case Loop():
                 first = sub_inputs(work.body, view, composed(view))
                 nested = self._around.nested

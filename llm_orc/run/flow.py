@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 
 import anyio
 
-from llm_orc.domain.ensemble import Dispatch, Ensemble, FanOut, Loop
+from llm_orc.domain.ensemble import Dispatch, Ensemble, FanOut, Loop, variable_name
 from llm_orc.domain.events import ItemFinished, RoundFinished
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.path import Missing, shown, value_at
@@ -115,6 +116,16 @@ def chosen(work: Dispatch, view: View) -> Ensemble:
         return work.allowed[work.default]
     what = "nothing" if isinstance(name, Missing) else repr(name)[:80]
     raise FlowFailed(f"dispatch: {shown(work.chosen_by)} is {what}, which is not allowed", hint=_listed(work))
+
+
+def without_choice(work: Dispatch, view: View) -> View:
+    """The name of the ensemble is not part of its input."""
+    first = str(work.chosen_by[0])
+    rest = dict(view.composed_from)
+    for name in view.composed_from:
+        if first in (name, variable_name(name)):
+            del rest[name]
+    return replace(view, composed_from=rest)
 
 
 def _listed(work: Dispatch) -> str:

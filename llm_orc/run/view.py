@@ -19,6 +19,8 @@ class View:
 
     `absent` are dependencies without an output: branches that were not taken, or optional ones that
     failed. Templates and conditions see them as null. `extra` are further variables: the item of a fan-out.
+    `composed_from` is what a prompt is made of where the agent has none, besides its own input. `narrowed`:
+    its own input is no longer the run's.
     """
 
     inputs: JsonObject
@@ -27,10 +29,13 @@ class View:
     absent: tuple[str, ...] = ()
     extra: JsonObject = field(default_factory=dict)
     composed_from: Mapping[str, JsonValue] = field(default_factory=dict)
+    narrowed: bool = False
 
     def variables(self) -> dict[str, JsonValue]:
         """By name: `input`, the inputs, the dependencies' outputs, what a fan-out adds."""
         variables: dict[str, JsonValue] = {"input": self.own, **self.inputs}
+        if self.narrowed:
+            variables["input"] = self.own
         variables["dependencies"] = self.dependencies
         for name in self.absent:
             variables[variable_name(name)] = None
@@ -41,7 +46,9 @@ class View:
 
     def of_item(self, fan_out: FanOut, item: JsonValue) -> View:
         """What one instance of a fan-out sees: its item is its input."""
-        return replace(self, own=item, extra={"item": item, fan_out.item: item}, composed_from={})
+        return replace(
+            self, own=item, narrowed=True, extra={"item": item, fan_out.item: item}, composed_from={}
+        )
 
 
 def view_of(agent: Agent, inputs: JsonObject, outcomes: Mapping[str, Outcome]) -> View:
@@ -73,7 +80,7 @@ def _keyed(agent: Agent, key: JsonPath, view: View) -> View:
     if isinstance(value, Missing):
         raise FlowFailed(f"input_key: the output of {first!r} has no {shown(key)!r}", hint=keys_of(output))
     rest = {name: value for name, value in view.composed_from.items() if name != first}
-    return replace(view, own=value, composed_from=rest)
+    return replace(view, own=value, narrowed=True, composed_from=rest)
 
 
 def list_of(agent: Agent, fan_out: FanOut, view: View) -> Sequence[JsonValue]:
