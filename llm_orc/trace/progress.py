@@ -69,7 +69,8 @@ def agent_lines(agent: str, outcome: Outcome, width: int) -> list[str]:
 def summary(result: RunResult) -> str:
     """The run in one line."""
     usage, count = result.usage, len(result.agents)
+    agents = f"{count} agent{'s' * (count != 1)}"
     return (
-        f"{result.status}: {count} agent{'s' if count != 1 else ''}, {usage.input_tokens}+{usage.output_tokens} tokens, "
+        f"{result.status}: {agents}, {usage.input_tokens}+{usage.output_tokens} tokens, "
         f"{dollars(result.cost_usd)}, {seconds(result.duration_s)}"
     )

@@ -136,7 +136,9 @@ def test_a_hanging_server_ends_with_the_timeout(llm_orc, faulty_server):
 def test_a_key_is_sent_and_never_shown(llm_orc, faulty_server, form):
     faulty_server.script(Reply(status=401, body={"error": {"message": "wrong key {authorization}"}}))
     llm_orc.ensemble(served(faulty_server.openai_url, api_key_env="MY_KEY"))
-    done = llm_orc("invoke", "e.yaml", "x", "--output-format", form, "--verbose", MY_KEY="sk-very-secret-1234")
+    done = llm_orc(
+        "invoke", "e.yaml", "x", "--output-format", form, "--verbose", MY_KEY="sk-very-secret-1234"
+    )
     assert done.returncode == 1
     assert "the key was not accepted" in done.stderr
     assert "very-secret" not in done.stdout + done.stderr

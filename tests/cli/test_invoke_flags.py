@@ -46,7 +46,9 @@ def test_a_seed_reaches_the_server(llm_orc, faulty_server, flags, keys, sent):
 
 
 def test_a_model_of_the_flag_serves_every_agent(llm_orc, faulty_server):
-    llm_orc.file("models.yaml", f"models: {{near: {{provider: openai, base_url: '{faulty_server.openai_url}'}}}}")
+    llm_orc.file(
+        "models.yaml", f"models: {{near: {{provider: openai, base_url: '{faulty_server.openai_url}'}}}}"
+    )
     llm_orc.ensemble(agent("a"), agent("b", depends_on=["a"], model="ollama/none", options={}))
     done = llm_orc("invoke", "e.yaml", "x", "--model", "near", "--output-format", "json")
     assert {outcome["model"] for outcome in json.loads(done.stdout)["agents"].values()} == {"near"}

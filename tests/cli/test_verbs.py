@@ -98,10 +98,15 @@ def test_new_overwrites_nothing(llm_orc):
     assert done.stderr.startswith("error: ensembles/x.yaml is there already\nhint: ")
 
 
-@pytest.mark.parametrize("name", ["../x", "a/../../x", "/tmp/x", "", ".", "..", "a b", "a\nb", 'a"b', "a/", "-a"])
+@pytest.mark.parametrize(
+    "name", ["../x", "a/../../x", "/tmp/x", "", ".", "..", "a b", "a\nb", 'a"b', "a/", "-a"]
+)
 def test_new_refuses_a_name_that_is_none(llm_orc, name):
     done = llm_orc("new", "--", name)
-    assert (done.returncode, done.stderr.splitlines()[0]) == (2, f"error: {name!r} is not a name for an ensemble")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (
+        2,
+        f"error: {name!r} is not a name for an ensemble",
+    )
     assert os.listdir(llm_orc.folder) == []
 
 
@@ -110,7 +115,17 @@ def test_models_are_listed(llm_orc):
     entry = json.loads(llm_orc("models", "list", "--json").stdout)[-1]
     assert (entry["name"], entry["provider"], entry["default"]) == ("mine", "openai", False)
     header, *rows = llm_orc("models", "list").stdout.splitlines()
-    assert header.split() == ["model", "provider", "at", "context", "$", "per", "million", "in/out", "supports"]
+    assert header.split() == [
+        "model",
+        "provider",
+        "at",
+        "context",
+        "$",
+        "per",
+        "million",
+        "in/out",
+        "supports",
+    ]
     assert rows[-1].split()[:3] == ["mine", "openai", "http://127.0.0.1:9/v1"]
 
 
