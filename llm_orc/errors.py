@@ -19,7 +19,9 @@ OrcError                      exit code
 │   ├── DeadlinePassed            1   an agent or a call ran past its timeout
 │   ├── ScriptFailed              1   a script ended badly or printed what cannot be used
 │   ├── PromptFailed              1   a prompt could not be rendered with the values at hand
-│   └── AnswerRejected            1   an answer that does not satisfy its `output_schema`
+│   ├── AnswerRejected            1   an answer that does not satisfy its `output_schema`
+│   ├── FlowFailed                1   a list, choice or loop that cannot go on with what it has
+│   └── NestedFailed              1   an agent of an ensemble that runs as an agent failed
 └── Interrupted                 130   the user stopped the run
 """
 
@@ -158,6 +160,19 @@ class PromptFailed(AgentFailed):
 
 class AnswerRejected(AgentFailed):
     """An answer that does not satisfy its `output_schema`."""
+
+
+class FlowFailed(AgentFailed):
+    """A fan-out, a dispatch or a loop cannot go on with the values that it was given."""
+
+
+class NestedFailed(AgentFailed):
+    """An agent of an ensemble that runs as an agent failed; `inner_kind` and `inner_exit` are its error's."""
+
+    def __init__(self, message: str, *, hint: str, inner_kind: str, inner_exit: int) -> None:
+        super().__init__(message, hint=hint)
+        self.inner_kind = inner_kind
+        self.inner_exit = inner_exit
 
 
 class Interrupted(OrcError):

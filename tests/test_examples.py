@@ -42,3 +42,20 @@ def test_a_yaml_file_has_no_problems(file):
     path = ROOT / "examples" / file
     done = run([sys.executable, "-m", "llm_orc", "validate", path.name], path.parent)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("pattern", "output"),
+    [
+        ("fan-out", "The answer is 17."),
+        ("route", "ten days"),
+        ("guard", "The answer is 71."),
+        ("loop", '"number": 128'),
+        ("parts", "The answer is 7."),
+    ],
+)
+def test_a_pattern_runs_on_embedded_models_and_scripts(pattern, output):
+    folder = ROOT / "examples" / "patterns"
+    done = run([sys.executable, "-m", "llm_orc", "invoke", f"{pattern}.yaml"], folder)
+    assert done.returncode == 0, done.stderr
+    assert output in done.stdout

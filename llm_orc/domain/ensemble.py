@@ -9,6 +9,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model, Sampling
+from llm_orc.domain.path import JsonPath
 
 _NOT_A_WORD = re.compile(r"[^A-Za-z0-9_]")
 
@@ -32,6 +33,18 @@ class OutputSchema(Protocol):
     def schema(self) -> JsonObject: ...
     def faults(self, value: JsonValue) -> tuple[str, ...]:
         """What is wrong with `value`, one sentence each; empty when it satisfies the schema."""
+        ...
+
+
+class Condition(Protocol):
+    """A compiled `when` or `until`. `names` are the agents and inputs that it reads, as variables."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def names(self) -> frozenset[str]: ...
+    def holds(self, values: Mapping[str, JsonValue]) -> bool:
+        """Whether it is true; a value that is not there counts as null."""
         ...
 
 
@@ -63,6 +76,7 @@ class Llm:
     sampling: Sampling = Sampling()
     output_schema: OutputSchema | None = None
     output_format: Literal["text", "json"] = "text"
+    fallbacks: tuple[Model, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +87,54 @@ class Script:
     parameters: JsonObject = field(default_factory=dict)
     directory: str = "."
     max_output_bytes: int = 10_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubEnsemble:
+    """An agent that runs another ensemble; its output is that ensemble's."""
+
+    ensemble: Ensemble
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loop:
+    """An agent that repeats an ensemble until a condition on its output holds.
+
+    `carry` maps inputs of the body to paths into its last output. Running out of rounds is a failure
+    only where there is an `until`.
+    """
+
+    body: Ensemble
+    until: Condition | None
+    max_iterations: int
+    carry: Mapping[str, JsonPath]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatch:
+    """An agent that runs the ensemble that an output names, one of `allowed`.
+
+    `chosen_by` starts with an agent's name. `default` is taken for a name that is not allowed.
+    """
+
+    chosen_by: JsonPath
+    allowed: Mapping[str, Ensemble]
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FanOut:
+    """An agent that runs once per item of a list; its output is the list of outputs, in order.
+
+    `over` starts with an agent's name. A failing instance makes the agent fail, is left out, or counts
+    as null; more than `1 - min_success` of them make it fail in any case.
+    """
+
+    over: JsonPath
+    item: str = "item"
+    max_parallel: int | None = None
+    min_success: float = 0.0
+    on_item_failure: Literal["fail", "skip", "null"] = "fail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +162,17 @@ class Default:
 
 
 OnFailure: TypeAlias = Stop | Skip | Default
-Work: TypeAlias = Llm | Script | Later
+Work: TypeAlias = "Llm | Script | SubEnsemble | Loop | Dispatch | Later"
+InputScope: TypeAlias = Literal["all", "dependencies", "input"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
-    """A node of the DAG: never a model. `timeout_seconds` is None when there is no limit."""
+    """A node of the DAG: never a model. `timeout_seconds` is None when there is no limit.
+
+    `optional` are the dependencies that may fail or be skipped. `input_key` leads from the first
+    dependency's output to what this agent takes as its input; None: the run's input.
+    """
 
     name: str
     work: Work
@@ -113,6 +180,11 @@ class Agent:
     timeout_seconds: float | None = None
     on_failure: OnFailure = Stop()
     description: str = ""
+    optional: frozenset[str] = frozenset()
+    when: Condition | None = None
+    fan_out: FanOut | None = None
+    input_key: JsonPath | None = None
+    input_scope: InputScope = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

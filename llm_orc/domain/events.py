@@ -83,6 +83,47 @@ class AgentFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FellBack:
+    """A model failed and the next one is asked."""
+
+    type: ClassVar[str] = "fell_back"
+    agent: str
+    model: str
+    to: str
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRepaired:
+    """An answer did not satisfy its schema, and the model is shown why."""
+
+    type: ClassVar[str] = "answer_repaired"
+    agent: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemFinished:
+    """One instance of a fan-out ended; `index` counts from 0, `error` is None when it went well."""
+
+    type: ClassVar[str] = "item_finished"
+    agent: str
+    index: int
+    items: int
+    error: Cause | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundFinished:
+    """One round of a loop ended; `round` counts from 1."""
+
+    type: ClassVar[str] = "round_finished"
+    agent: str
+    round: int
+    done: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Warned:
     """Something the user should know that did not stop the run."""
 
@@ -107,6 +148,10 @@ Happening: TypeAlias = (
     | ModelFailed
     | ScriptLogged
     | AgentFinished
+    | FellBack
+    | AnswerRepaired
+    | ItemFinished
+    | RoundFinished
     | Warned
     | RunFinished
 )

@@ -5,7 +5,16 @@ from __future__ import annotations
 import json
 from typing import Literal
 
-from llm_orc.domain.ensemble import Agent, Ensemble, Llm, Script
+from llm_orc.domain.ensemble import (
+    Agent,
+    Dispatch,
+    Ensemble,
+    Later,
+    Llm,
+    Loop,
+    Script,
+    SubEnsemble,
+)
 from llm_orc.graph.agent_graph import AgentGraph
 
 _MERMAID = str.maketrans({'"': "#quot;", "<": "#lt;", ">": "#gt;", "&": "#amp;", "#": "#35;", "\n": " "})
@@ -23,8 +32,12 @@ def _served_by(agent: Agent) -> str:
             return models[0].name if models else "?"
         case Script():
             return "script"
-        case later:
-            return later.feature
+        case SubEnsemble(ensemble=ensemble) | Loop(body=ensemble):
+            return f"{'loop' if isinstance(agent.work, Loop) else 'ensemble'} {ensemble.name}"
+        case Dispatch(allowed=allowed):
+            return f"one of {', '.join(allowed)}"
+        case Later(feature=feature):
+            return feature
 
 
 def _text(ensemble: Ensemble, graph: AgentGraph) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from secrets import token_hex
 from time import perf_counter, time
 
@@ -21,10 +21,15 @@ from llm_orc.domain.outcome import (
     Skipped,
     Status,
 )
+from llm_orc.errors import DeadlinePassed, FlowFailed, NestedFailed
 from llm_orc.graph.agent_graph import AgentGraph
-from llm_orc.run.executor import Executor, ProviderOf, StrategyOf
+from llm_orc.run.attempt import Attempt
+from llm_orc.run.executor import Executor, ProviderOf, StrategyOf, Surroundings
 from llm_orc.run.scheduler import Scheduler
 from llm_orc.run.stream import EventStream
+
+DEEPEST = 10
+"""How deep ensembles may run within each other."""
 
 
 async def run_ensemble(
@@ -44,19 +49,18 @@ async def run_ensemble(
     started_at, began = time(), perf_counter()
     run_id = f"{int(started_at * 1000):012x}{token_hex(4)}"
     emit = EventStream(observers)
-    graph = AgentGraph({name: agent.depends_on for name, agent in ensemble.agents.items()})
+    around = Surroundings(
+        emit=emit,
+        provider_of=provider_of,
+        strategy_of=strategy_of,
+        nested=lambda body, given, attempt: run_nested(body, given, attempt, around),
+        concurrency=ensemble.concurrency,
+    )
+    scheduler, executor = prepare(ensemble, inputs, around, "")
+    graph = scheduler.graph
     emit(RunStarted(
         run_id=run_id, ensemble=ensemble.name, layers=graph.layers, depends_on=graph.depends_on,
     ))  # fmt: skip
-    executor = Executor(inputs, emit, provider_of, strategy_of)
-    scheduler = Scheduler(
-        graph,
-        ensemble.agents,
-        executor,
-        lambda name, outcome: emit(AgentFinished(agent=name, outcome=outcome)),
-        schedule=ensemble.schedule or "eager",
-        concurrency=ensemble.concurrency,
-    )
     ended_by = await _drive(scheduler, interrupt, max_seconds)
     if ended_by is not None:
         for name in [name for name in ensemble.agents if name not in scheduler.outcomes]:
@@ -79,6 +83,49 @@ async def run_ensemble(
     )
     emit(RunFinished(result=result))
     return result
+
+
+def prepare(
+    ensemble: Ensemble, inputs: JsonObject, around: Surroundings, within: str
+) -> tuple[Scheduler, Executor]:
+    """A scheduler for an ensemble, and the executor that it will ask."""
+    executor = Executor(inputs, around, within)
+    scheduler = Scheduler(
+        AgentGraph({name: agent.depends_on for name, agent in ensemble.agents.items()}),
+        ensemble.agents,
+        executor,
+        lambda name, outcome: around.emit(AgentFinished(agent=within + name, outcome=outcome)),
+        schedule=ensemble.schedule or "eager",
+        concurrency=ensemble.concurrency,
+    )
+    return scheduler, executor
+
+
+async def run_nested(
+    ensemble: Ensemble, inputs: JsonObject, attempt: Attempt, around: Surroundings
+) -> JsonValue:
+    """An ensemble as part of an agent: its output, or `NestedFailed` with the failure's cause."""
+    within = f"{attempt.name}/"
+    if within.count("/") > DEEPEST:
+        raise FlowFailed(f"ensembles run within each other more than {DEEPEST} deep")
+    scheduler, _ = prepare(ensemble, inputs, around, within)
+    try:
+        with anyio.move_on_after(ensemble.timeout_seconds) as limit:
+            await scheduler.drive()
+    finally:
+        for outcome in scheduler.outcomes.values():
+            attempt.count_agent(outcome)
+    if limit.cancelled_caught:
+        raise DeadlinePassed(f"{ensemble.name!r} took longer than {ensemble.timeout_seconds:g} s")
+    if _status(ensemble, scheduler.outcomes, None) != "failed":
+        return _output(ensemble, scheduler.outcomes)
+    failed = {name: o.cause for name, o in scheduler.outcomes.items() if isinstance(o, Failed)}
+    skipped = (ensemble.outputs[0], Cause(kind="skipped", message="it was skipped"))
+    name, cause = next(iter(failed.items()), skipped)
+    raise NestedFailed(
+        f"{name!r} of {ensemble.name!r}: {cause.message}",
+        hint=cause.hint, inner_kind=cause.kind, inner_exit=cause.exit_code,
+    )  # fmt: skip
 
 
 async def _drive(
@@ -104,27 +151,38 @@ async def _drive(
     return Cause(kind="deadline_passed", message=f"the run took longer than {max_seconds:g} s", exit_code=3)
 
 
-def _status(ensemble: Ensemble, outcomes: dict[str, Outcome], ended_by: Cause | None) -> Status:
+def _status(ensemble: Ensemble, outcomes: Mapping[str, Outcome], ended_by: Cause | None) -> Status:
     if ended_by is not None:
         return "interrupted" if ended_by.kind == "interrupted" else "partial"
     fatal = any(
         isinstance(outcome, Failed) and not isinstance(ensemble.agents[name].on_failure, Skip)
         for name, outcome in outcomes.items()
     )
-    missing = any(not isinstance(outcomes[name], Answered) for name in ensemble.outputs)
+    missing = any(not _well(outcomes[name]) for name in ensemble.outputs)
     if fatal or missing:
         return "failed"
-    if all(isinstance(o, Answered) and o.replaced is None for o in outcomes.values()):
+    if all(_well(o) and not (isinstance(o, Answered) and o.replaced) for o in outcomes.values()):
         return "succeeded"
     return "partial"
 
 
-def _output(ensemble: Ensemble, outcomes: dict[str, Outcome]) -> JsonValue:
+def _well(outcome: Outcome) -> bool:
+    """Answered, or left out because the file says so."""
+    return isinstance(outcome, Answered) or (
+        isinstance(outcome, Skipped) and outcome.cause.kind == "condition"
+    )
+
+
+def _output(ensemble: Ensemble, outcomes: Mapping[str, Outcome]) -> JsonValue:
+    """The only output, or several by name; of these, branches that were not taken are left out."""
     found: dict[str, JsonValue] = {}
     for name in ensemble.outputs:
         outcome = outcomes[name]
-        found[name] = outcome.output if isinstance(outcome, Answered) else None
-    return found[ensemble.outputs[0]] if len(ensemble.outputs) == 1 else found
+        if isinstance(outcome, Answered):
+            found[name] = outcome.output
+        elif not _well(outcome):
+            found[name] = None
+    return found.get(ensemble.outputs[0]) if len(ensemble.outputs) == 1 else found
 
 
 def _spent(outcomes: dict[str, Outcome]) -> tuple[Usage, float | None]:

@@ -35,7 +35,7 @@ class Scheduler:
         concurrency: int | None = None,
     ) -> None:
         self.outcomes: dict[str, Outcome] = {}
-        self._graph = graph
+        self.graph = graph
         self._agents = agents
         self._execute = execute
         self._settled = settled
@@ -47,10 +47,10 @@ class Scheduler:
     async def drive(self) -> None:
         """Run until every agent is settled."""
         if self._layered:
-            for layer in self._graph.layers:
+            for layer in self.graph.layers:
                 await self._together([name for name in layer if name not in self.outcomes])
         else:
-            await self._together(list(self._graph.layers[0]) if self._graph.layers else [])
+            await self._together(list(self.graph.layers[0]) if self.graph.layers else [])
 
     async def _together(self, names: list[str]) -> None:
         async with anyio.create_task_group() as tasks:
@@ -88,7 +88,7 @@ class Scheduler:
             if fatal and self._stopped_by is None:
                 self._stopped_by = name
             self._settled(name, outcome)
-            for dependent in self._graph.dependents[name]:
+            for dependent in self.graph.dependents[name]:
                 self._waiting[dependent] -= 1
                 if self._waiting[dependent]:
                     continue
@@ -103,13 +103,19 @@ class Scheduler:
         """Why an agent whose dependencies are settled may not start; None when it may."""
         if self._stopped_by is not None:
             return self._stopped()
-        for need in self._graph.depends_on[name]:
+        needs = self.graph.depends_on[name]
+        optional = self._agents[name].optional
+        present = not needs
+        for need in needs:
             outcome = self.outcomes[need]
-            if type(outcome) is Answered:
-                continue
-            verb = "failed" if isinstance(outcome, Failed) else "was skipped"
-            return Cause(kind="dependency", message=f"it depends on {need!r}, which {verb}")
-        return None
+            if type(outcome) is Answered or need in optional:
+                present = True
+            elif type(outcome) is not Skipped or outcome.cause.kind != "condition":
+                verb = "failed" if isinstance(outcome, Failed) else "was skipped"
+                return Cause(kind="dependency", message=f"it depends on {need!r}, which {verb}")
+        if present:
+            return None
+        return Cause(kind="condition", message=f"none of what it depends on ran: {', '.join(needs)}")
 
     def _stopped(self) -> Cause:
         return Cause(kind="stopped", message=f"the run stopped because {self._stopped_by!r} failed")

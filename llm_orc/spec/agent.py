@@ -2,20 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from llm_orc.domain.ensemble import Agent, Default, Later, Llm, OnFailure, Skip, Stop, StrategySpec, Work
+from llm_orc.domain.ensemble import (
+    Agent,
+    Default,
+    Dispatch,
+    InputScope,
+    Later,
+    Llm,
+    Loop,
+    OnFailure,
+    Skip,
+    Stop,
+    StrategySpec,
+    SubEnsemble,
+    Work,
+)
 from llm_orc.domain.json import JsonObject
 from llm_orc.spec import fields, unavailable
 from llm_orc.spec.agent_models import check_strategy, choose_models
 from llm_orc.spec.agent_prompt import read_demos, read_prompt, read_system_prompt
 from llm_orc.spec.dependencies import dependencies
+from llm_orc.spec.flow_agent import (
+    read_dispatch,
+    read_fan_out,
+    read_input_key,
+    read_loop,
+    read_optional,
+    read_sub_ensemble,
+    read_when,
+)
 from llm_orc.spec.json_schema import CheckedSchema, as_schema, schema_faults
 from llm_orc.spec.scope import Entry, Scope
 from llm_orc.spec.script_agent import read_script
 
-_KINDS = ("script", "ensemble", "loop", "dispatch")
+_READERS: Mapping[str, Callable[[Entry], Work | None]] = {
+    "script": read_script,
+    "ensemble": read_sub_ensemble,
+    "loop": read_loop,
+    "dispatch": read_dispatch,
+}
+_KINDS = tuple(_READERS)
+_SCOPES: Mapping[str, InputScope] = {
+    "dependencies": "dependencies", "upstream": "dependencies", "input": "input", "original": "input",
+}  # fmt: skip
 _LLM_KEYS = frozenset({
     "model", "models", "provider", "model_profile", "profile", "fallback", "fallback_model_profile",
     "system_prompt", "system_prompt_file", "prompt", "prompt_file", "demos", "variants", "strategy",
@@ -36,7 +68,7 @@ def read_agent(scope: Scope, index: int, own: JsonObject) -> Reading:
     kinds = _kinds(scope, index)
     entry = Entry(scope, index, own, kinds[0] if kinds else "llm", dependencies(scope, index, own))
     _check_keys(entry, kinds)
-    work, profile_timeout, fallbacks = _work(entry)
+    work, profile_timeout = _work(entry)
     timeout = fields.number(entry.merged, "timeout_seconds")
     agent = Agent(
         name=entry.name,
@@ -45,8 +77,23 @@ def read_agent(scope: Scope, index: int, own: JsonObject) -> Reading:
         timeout_seconds=profile_timeout if timeout is None else timeout,
         on_failure=_on_failure(entry),
         description=fields.text(own, "description"),
+        optional=read_optional(entry),
+        when=read_when(entry),
+        fan_out=read_fan_out(entry),
+        input_key=read_input_key(entry),
+        input_scope=_SCOPES.get(fields.text(own, "input_scope"), "all"),
     )
-    return Reading(agent, tuple(unavailable.of_agent(entry, fallbacks)))
+    return Reading(agent, (*unavailable.of_agent(entry), *_of_held(work)))
+
+
+def _of_held(work: Work) -> Iterator[str]:
+    """What the ensembles need that run as this agent."""
+    match work:
+        case SubEnsemble(ensemble=held) | Loop(body=held):
+            yield from (f"ensemble {held.name!r}: {feature}" for feature in held.unavailable)
+        case Dispatch(allowed=allowed):
+            for held in allowed.values():
+                yield from (f"ensemble {held.name!r}: {feature}" for feature in held.unavailable)
 
 
 def _kinds(scope: Scope, index: int) -> list[str]:
@@ -71,18 +118,15 @@ def _check_keys(entry: Entry, kinds: Sequence[str]) -> None:
             entry.add(key, f"{key!r} has no meaning for {what}", "remove it", on_key=True)
 
 
-def _work(entry: Entry) -> tuple[Work, float | None, bool]:
-    """The agent's work, its profile's timeout, and whether it names fallbacks."""
+def _work(entry: Entry) -> tuple[Work, float | None]:
+    """The agent's work, and its profile's timeout."""
     if entry.kind == "llm":
         return _llm(entry)
-    if entry.kind == "script" and not entry.is_broken("script"):
-        script = read_script(entry)
-        if script is not None:
-            return script, None, False
-    return Later(f"agent kind {entry.kind!r}"), None, False
+    work = None if entry.is_broken(entry.kind) else _READERS[entry.kind](entry)
+    return work or Later(f"agent kind {entry.kind!r}"), None
 
 
-def _llm(entry: Entry) -> tuple[Llm, float | None, bool]:
+def _llm(entry: Entry) -> tuple[Llm, float | None]:
     agent = entry.merged
     choice = choose_models(entry)
     check_strategy(entry, choice.models)
@@ -99,8 +143,9 @@ def _llm(entry: Entry) -> tuple[Llm, float | None, bool]:
         sampling=choice.sampling(entry.own, entry.scope.defaults),
         output_schema=_output_schema(entry),
         output_format="json" if agent.get("output_format") == "json" else "text",
+        fallbacks=choice.fallbacks,
     )
-    return llm, profile.timeout_seconds if profile else None, choice.fallbacks
+    return llm, profile.timeout_seconds if profile else None
 
 
 def _output_schema(entry: Entry) -> CheckedSchema | None:

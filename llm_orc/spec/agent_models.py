@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from llm_orc.domain.json import JsonObject
@@ -28,7 +30,7 @@ class Choice:
 
     models: tuple[Model, ...] = ()
     profile: Profile | None = None
-    fallbacks: bool = False
+    fallbacks: tuple[Model, ...] = ()
 
     def sampling(self, agent: JsonObject, defaults: JsonObject) -> Sampling:
         """The agent's own settings over the defaults', the profile's and the first model's."""
@@ -46,9 +48,8 @@ def choose_models(entry: Entry) -> Choice:
         return Choice((scope.override,), profile)
     if profile is not None:
         _check_fallbacks(entry, profile)
-    fallbacks = bool("fallback" in entry.merged or "fallback_model_profile" in entry.merged)
     _check_named_fallbacks(entry)
-    return Choice(_models(entry, profile), profile, fallbacks or bool(profile and profile.fallback))
+    return Choice(_models(entry, profile), profile, tuple(_fallbacks(entry, profile)))
 
 
 def check_strategy(entry: Entry, models: tuple[Model, ...]) -> None:
@@ -197,6 +198,26 @@ def _check_named_fallbacks(entry: Entry) -> None:
         for name in fields.texts(entry.merged, key):
             if name not in entry.scope.fleet.profiles:
                 _check_fallback(entry, key, name, "")
+
+
+def _fallbacks(entry: Entry, profile: Profile | None) -> Iterator[Model]:
+    """The agent's own fallbacks, else its profile's, each profile followed by its own."""
+    fleet = entry.scope.fleet
+    named = [n for key in ("fallback", "fallback_model_profile") for n in fields.texts(entry.merged, key)]
+    pending = named or list(profile.fallback if profile else ())
+    seen: set[str] = set()
+    while pending:
+        name = pending.pop(0)
+        if name in seen:
+            continue
+        seen.add(name)
+        # What cannot be resolved is reported by the checks.
+        with suppress(UsageFailed):
+            if name in fleet.profiles:
+                yield from resolve_profile(fleet.profiles[name], fleet, entry.scope.project)
+                pending = [*fleet.profiles[name].fallback, *pending]
+            else:
+                yield resolve_model(name, fleet, entry.scope.folder)
 
 
 def _check_fallback(entry: Entry, key: str, name: str, who: str) -> None:

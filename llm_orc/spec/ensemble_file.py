@@ -7,7 +7,7 @@ from typing import Literal
 
 from llm_orc.domain.ensemble import Ensemble
 from llm_orc.domain.json import JsonObject, JsonValue
-from llm_orc.domain.model import Fleet
+from llm_orc.domain.model import Fleet, Model
 from llm_orc.errors import InvalidFile, Problem
 from llm_orc.spec import fields, unavailable
 from llm_orc.spec.agent import Reading, read_agent
@@ -15,6 +15,7 @@ from llm_orc.spec.catalogue import resolve_model
 from llm_orc.spec.dependencies import check_cycles, check_names, outputs
 from llm_orc.spec.document import read
 from llm_orc.spec.json_schema import as_schema, schema_faults
+from llm_orc.spec.library import FileLibrary
 from llm_orc.spec.locate import find_project
 from llm_orc.spec.report import Report
 from llm_orc.spec.schema import check_schema
@@ -28,7 +29,7 @@ def load_ensemble(path: Path, fleet: Fleet, model: str | None = None) -> Ensembl
 
     Raises `InvalidFile` with all problems, `NotFound` or `UsageFailed` for a `model` that is unknown.
     """
-    ensemble, problems = _read(path, fleet, model, need_models=True)
+    ensemble, problems = _read(path, fleet, _override(model, fleet), (), need_models=True)
     if problems or ensemble is None:
         raise InvalidFile(problems)
     return ensemble
@@ -36,13 +37,24 @@ def load_ensemble(path: Path, fleet: Fleet, model: str | None = None) -> Ensembl
 
 def check_ensemble(path: Path, fleet: Fleet, *, need_models: bool = False) -> tuple[Problem, ...]:
     """Everything that is wrong with a file; that an agent has no model at all only if `need_models`."""
-    return _read(path, fleet, None, need_models=need_models)[1]
+    return _read(path, fleet, None, (), need_models=need_models)[1]
+
+
+def _override(model: str | None, fleet: Fleet) -> Model | None:
+    return None if model is None else resolve_model(model, fleet, Path.cwd())
 
 
 def _read(
-    path: Path, fleet: Fleet, model: str | None, *, need_models: bool
+    path: Path, fleet: Fleet, override: Model | None, above: tuple[Path, ...], *, need_models: bool
 ) -> tuple[Ensemble | None, tuple[Problem, ...]]:
-    override = None if model is None else resolve_model(model, fleet, Path.cwd())
+    """`above` are the files of the ensembles that this one is read for."""
+
+    def read_inner(file: Path, way: tuple[Path, ...]) -> Ensemble:
+        ensemble, problems = _read(file, fleet, override, way, need_models=need_models)
+        if problems or ensemble is None:
+            raise InvalidFile(problems)
+        return ensemble
+
     try:
         report = Report(read(path))
     except InvalidFile as error:
@@ -52,6 +64,7 @@ def _read(
     scope = Scope(
         report=report, data=data, broken=broken, folder=folder, project=find_project(folder), fleet=fleet,
         override=override, need_models=need_models,
+        library=FileLibrary((*above, path.resolve()), find_project(folder), read_inner),
     )  # fmt: skip
     ensemble = _ensemble(scope, str(path))
     return ensemble, report.problems

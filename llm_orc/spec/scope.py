@@ -5,12 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
+from llm_orc.domain.ensemble import Ensemble
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.model import Fleet, Model
 from llm_orc.spec import fields
 from llm_orc.spec.document import Where
 from llm_orc.spec.report import Report
+
+
+class Library(Protocol):
+    """Where the ensembles come from that run as agents of another."""
+
+    def find(self, name: str) -> Ensemble:
+        """Raises `InvalidFile` with the problems of a file, `OrcError` for one that is not there."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,7 @@ class Scope:
     fleet: Fleet
     override: Model | None = None
     need_models: bool = True
+    library: Library | None = None
 
     @cached_property
     def defaults(self) -> JsonObject:

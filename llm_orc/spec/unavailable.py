@@ -9,7 +9,7 @@ from llm_orc.registry import STRATEGIES
 from llm_orc.spec import fields
 from llm_orc.spec.scope import Entry
 
-_LATER_KEYS = ("fan_out", "when", "input_key", "tools", "variants", "min_quality", "max_latency_seconds")
+_LATER_KEYS = ("tools", "variants", "min_quality", "max_latency_seconds")
 
 
 def of_file(data: JsonObject) -> Iterator[str]:
@@ -26,26 +26,20 @@ def of_file(data: JsonObject) -> Iterator[str]:
         yield "quality"
 
 
-def of_agent(entry: Entry, fallbacks: bool) -> Iterator[str]:
-    """The features of one agent; `fallbacks` says whether its profile or itself names any."""
+def of_agent(entry: Entry) -> Iterator[str]:
+    """The features of one agent."""
     own = entry.own if entry.kind != "llm" else entry.merged
     for feature in _features(entry, own):
         yield f"agent {entry.name!r}: {feature}"
-    if fallbacks:
-        yield f"agent {entry.name!r}: fallback"
 
 
 def _features(entry: Entry, agent: JsonObject) -> Iterator[str]:
-    if entry.kind not in ("llm", "script"):
-        yield f"kind {entry.kind}"
     strategy = strategy_type(agent)
     if strategy not in STRATEGIES:
         yield f"strategy {strategy}"
     for key in _LATER_KEYS:
         if agent.get(key) not in (None, False, []):
             yield key
-    if agent.get("input_scope", "all") != "all":
-        yield f"input_scope {agent['input_scope']}"
     if isinstance(agent.get("demos"), dict):
         yield "demos select"
     if "budget" in agent:
@@ -68,6 +62,6 @@ def _shared(data: JsonObject) -> Iterator[str]:
 
 def _conditions(depends_on: JsonValue) -> Iterator[str]:
     for needed in depends_on if isinstance(depends_on, list) else []:
-        if isinstance(needed, dict) and ("condition" in needed or needed.get("optional")):
+        if isinstance(needed, dict) and "condition" in needed:
             yield "conditions in depends_on"
             return

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_orc.domain.ensemble import Default, Later, Llm, Script, Skip, Stop
+from llm_orc.domain.ensemble import Default, Llm, Script, Skip, Stop
 from llm_orc.domain.model import Fleet
 from llm_orc.spec.ensemble_file import load_ensemble
 
@@ -160,17 +160,14 @@ def test_a_failure_means_what_the_file_says(load: Load, written: str, meaning: o
          ["budget", "retries", "cache", "guardrails strict", "quality"]),
         ("defaults: {strategy: vote}", "", ["agent 'a': strategy vote"]),
         ("", "model: small, strategy: {type: self_consistency}", ["agent 'a': strategy self_consistency"]),
-        ("", "ensemble: other", ["agent 'a': kind ensemble"]),
-        ("", "dispatch: '${x.y}', input_key: z", ["agent 'a': kind dispatch", "agent 'a': input_key"]),
-        ("", "fan_out: true, when: x, tools: [x], min_quality: 1",
-         ["agent 'a': fan_out", "agent 'a': when", "agent 'a': tools", "agent 'a': min_quality"]),
+        ("", "tools: [x], min_quality: 1", ["agent 'a': tools", "agent 'a': min_quality"]),
         ("", "fan_out: false, input_scope: all", []),
-        ("", "input_scope: input, demos: {select: knn}",
-         ["agent 'a': input_scope input", "agent 'a': demos select"]),
-        ("", "fallback: small", ["agent 'a': fallback"]),
-        ("", "model_profile: safe", ["agent 'a': fallback"]),
+        ("", "input_scope: input, demos: {select: knn}", ["agent 'a': demos select"]),
+        ("", "fallback: small", []),
+        ("", "model_profile: safe", []),
         ("", "depends_on: [{agent: b}]", []),
-        ("", "depends_on: [{agent: b, optional: true}]", ["agent 'a': conditions in depends_on"]),
+        ("", "depends_on: [{agent: b, optional: true}]", []),
+        ("", "depends_on: [{agent: b, condition: x}]", ["agent 'a': conditions in depends_on"]),
         ("x-mine: 1\ntags: [a]\ntopaz_skill: s\nvalidation: {x: 1}\nserves: q", "x-own: 1, task: reasoning",
          []),
     ],
@@ -183,12 +180,6 @@ def test_what_cannot_be_run_yet_loads_and_is_listed(
     found = [feature for feature in load(text).unavailable if not feature.startswith("agent 'b'")]
 
     assert found == features
-
-
-def test_an_agent_of_a_later_kind_says_which(load: Load) -> None:
-    ensemble = load("name: t\nagents: [{name: a, loop: {body: x}}]\n")
-
-    assert ensemble.agents["a"].work == Later("agent kind 'loop'")
 
 
 def test_a_script_agent_is_a_command(load: Load, tmp_path: Path) -> None:

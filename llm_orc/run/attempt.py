@@ -1,0 +1,73 @@
+"""What is learned about one execution of one agent while it lasts."""
+
+from __future__ import annotations
+
+from time import perf_counter, time
+
+from llm_orc.domain.completion import Usage
+from llm_orc.domain.ensemble import Agent, Default
+from llm_orc.domain.json import JsonValue
+from llm_orc.domain.outcome import NO_USAGE, Answered, Cause, Effort, Failed, Outcome
+from llm_orc.errors import NestedFailed, OrcError
+
+
+class Attempt:
+    """Counts usage, cost and calls. `name` is the agent's, behind those of the agents around it."""
+
+    __slots__ = (
+        "agent", "attempts", "began", "confidence", "cost_usd", "model", "name", "samples", "started_at",
+        "strategy", "usage",
+    )  # fmt: skip
+
+    def __init__(self, agent: Agent, name: str) -> None:
+        self.agent = agent
+        self.name = name
+        self.began = perf_counter()
+        self.started_at = time()
+        self.model: str | None = None
+        self.strategy: str | None = None
+        self.usage: Usage = NO_USAGE
+        self.cost_usd: float | None = 0.0
+        self.attempts = 0
+        self.samples = 0
+        self.confidence: float | None = None
+
+    def answered(self, output: JsonValue) -> Outcome:
+        return Answered(output=output, effort=self.effort(), confidence=self.confidence)
+
+    def failed(self, cause: Cause) -> Outcome:
+        if isinstance(self.agent.on_failure, Default):
+            return Answered(output=self.agent.on_failure.value, effort=self.effort(), replaced=cause)
+        return Failed(cause=cause, effort=self.effort())
+
+    def effort(self) -> Effort:
+        return Effort(
+            model=self.model,
+            strategy=self.strategy,
+            usage=self.usage,
+            cost_usd=self.cost_usd,
+            attempts=self.attempts,
+            samples=self.samples,
+            started_at=self.started_at,
+            duration_s=perf_counter() - self.began,
+        )
+
+    def count(self, usage: Usage, cost_usd: float | None) -> None:
+        self.usage = usage if self.usage is NO_USAGE else self.usage + usage
+        known = self.cost_usd is not None and cost_usd is not None
+        self.cost_usd = (self.cost_usd or 0.0) + (cost_usd or 0.0) if known else None
+
+    def count_agent(self, outcome: Outcome) -> None:
+        """Add what an agent of an ensemble within this one took."""
+        if isinstance(outcome, Answered | Failed):
+            self.count(outcome.effort.usage, outcome.effort.cost_usd)
+            self.attempts += outcome.effort.attempts
+
+
+def cause_of(error: OrcError) -> Cause:
+    """An error as a value."""
+    if isinstance(error, NestedFailed):
+        return Cause(
+            kind=error.inner_kind, message=error.message, hint=error.hint, exit_code=error.inner_exit
+        )
+    return Cause(kind=error.kind, message=error.message, hint=error.hint, exit_code=error.exit_code)
