@@ -26,24 +26,25 @@ FOLDER = Path(__file__).parent / "checkpoints"
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a model learns, how large it is and for how long it is trained: `cycles` times `steps`."""
+    """What a model learns, how large it is and for how long it is trained: cycles of `steps`."""
 
     task: str
     size: Size
-    steps: int
+    steps: tuple[int, ...]
     batch: int = 96
     rate: float = 2e-3
-    cycles: int = 1
     seed: int = 1
 
 
 RECIPES = {
-    "tiny-small": Recipe("solver", Size(width=48, layers=2, heads=4, hidden=128), steps=2400, cycles=2),
-    "tiny-medium": Recipe("solver", Size(width=48, layers=3, heads=4, hidden=128), steps=2600),
-    "tiny-large": Recipe("solver", Size(width=96, layers=4, heads=4, hidden=256), steps=2200, cycles=2),
-    "tiny-extract": Recipe("extractor", Size(width=64, layers=3, heads=4, hidden=176), steps=1800, batch=64),
+    "tiny-small": Recipe("solver", Size(width=48, layers=2, heads=4, hidden=128), steps=(2600, 900)),
+    "tiny-medium": Recipe("solver", Size(width=48, layers=3, heads=4, hidden=128), steps=(2600,)),
+    "tiny-large": Recipe("solver", Size(width=96, layers=4, heads=4, hidden=256), steps=(2200, 2200)),
+    "tiny-extract": Recipe(
+        "extractor", Size(width=64, layers=3, heads=4, hidden=176), steps=(1800,), batch=64
+    ),
     "tiny-classify": Recipe(
-        "classifier", Size(width=96, layers=3, heads=4, hidden=256), steps=2200, batch=64
+        "classifier", Size(width=96, layers=3, heads=4, hidden=256), steps=(2200,), batch=64
     ),
 }
 
@@ -81,20 +82,22 @@ def train(name: str, recipe: Recipe, *, first_cycle: int = 1) -> None:
     print(f"{name}: {sum(p.numel() for p in model.parameters()):,} parameters", flush=True)
     if first_cycle > 1:
         model.load_state_dict(torch.load(FOLDER / f"{name}.pt", weights_only=True)["weights"])
-    for cycle in range(first_cycle, recipe.cycles + 1):
+    for cycle, steps in list(enumerate(recipe.steps, 1))[first_cycle - 1 :]:
         rng = random.Random(recipe.seed * 1000 + cycle)
-        run_cycle(f"{name} cycle {cycle}", model, recipe, batches(tokenizer, recipe, rng))
+        run_cycle(f"{name} cycle {cycle}", model, recipe.rate, steps, batches(tokenizer, recipe, rng))
         save(name, model, recipe)
 
 
-def run_cycle(title: str, model: Decoder, recipe: Recipe, feed: Iterator[tuple[Tensor, Tensor]]) -> None:
-    """`recipe.steps` steps of AdamW with warm-up and cosine decay; reports every hundred."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01)
+def run_cycle(
+    title: str, model: Decoder, rate: float, steps: int, feed: Iterator[tuple[Tensor, Tensor]]
+) -> None:
+    """`steps` steps of AdamW with warm-up and cosine decay; reports every hundred."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
     began, seen = time.time(), 0.0
-    for step in range(1, recipe.steps + 1):
-        cosine = 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
+    for step in range(1, steps + 1):
+        cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
         for group in optimizer.param_groups:
-            group["lr"] = recipe.rate * min(1.0, step / 100) * (0.02 + 0.98 * cosine)
+            group["lr"] = rate * min(1.0, step / 100) * (0.02 + 0.98 * cosine)
         loss = model.loss(*next(feed))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

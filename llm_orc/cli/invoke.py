@@ -153,8 +153,14 @@ def _print(result: RunResult, form: Format, options: Options) -> None:
     else:
         text = result_text(result)
     if options.output is not None:
-        write_atomically(options.output, text + "\n")
-    elif text:
+        try:
+            write_atomically(options.output, text + "\n")
+            return
+        except UsageFailed as error:
+            # What was paid for is not lost because a disk is full.
+            click.echo(f"error: {error.message}", err=True)
+            click.echo("hint: the result is on standard output instead", err=True)
+    if text:
         click.echo(safe(text) if sys.stdout.isatty() else text)
 
 

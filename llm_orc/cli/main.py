@@ -93,7 +93,7 @@ def _open_what_is_closed() -> None:
     """A standard stream that the parent closed (`<&-`) reads nothing and forgets what is written."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - to the end
 
 
 def _explain(error: Exception) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from llm_orc.cli.write import print_json
-from llm_orc.errors import Problem
+from llm_orc.errors import NotFound, Problem
 from llm_orc.orchestrator import Orchestrator
 
 
@@ -48,7 +48,10 @@ def _count(problems: list[Problem], bad: int) -> str:
 def _paths(orchestrator: Orchestrator, given: str) -> list[Path]:
     path = Path(given)
     if path.is_dir():
-        return sorted(file for end in ("yaml", "yml") for file in path.rglob(f"*.{end}"))
+        found = sorted(file for end in ("yaml", "yml") for file in path.rglob(f"*.{end}"))
+        if not found:
+            raise NotFound(f"there is no .yaml file in {given}")
+        return found
     if path.suffix in (".yaml", ".yml"):
         return [path]
     return [orchestrator.locate(given)]

@@ -188,10 +188,10 @@ def test_a_reader_of_events_that_goes_away_ends_the_run(llm_orc):
 
 
 @pytest.mark.parametrize(
-    ("closed", "printed"), [("<&-", "\n"), (">&-", ""), ("2>&-", "\n"), ("<&- >&- 2>&-", "")]
+    ("closed", "printed"), [("<&-", "answer\n"), (">&-", ""), ("2>&-", "answer\n"), ("<&- >&- 2>&-", "")]
 )
 def test_a_standard_stream_that_is_closed_is_no_crash(llm_orc, closed, printed):
-    llm_orc.ensemble(agent())
+    llm_orc.ensemble(agent("a", "answer"))
     command = f'"$@" {closed}'
     done = subprocess.run(
         ["sh", "-c", command, "sh", *LLM_ORC, "invoke", "e.yaml", "-"], cwd=llm_orc.folder,

@@ -14,11 +14,11 @@ from llm_orc.errors import OrcError
 MODEL = Model(name="ours", provider="test", wire_name="theirs")
 
 
-def asking(text: str = "hello", *, model: Model = MODEL, **options: Any) -> Request:  # noqa: ANN401 - fields of Request
+def asking(text: str = "hello", *, model: Model = MODEL, **options: Any) -> Request:
     return Request(model=model, messages=(Message("user", text),), **options)
 
 
-def asking_model(text: str = "hello", **details: Any) -> Request:  # noqa: ANN401 - fields of Model
+def asking_model(text: str = "hello", **details: Any) -> Request:
     return asking(text, model=replace(MODEL, **details))
 
 
