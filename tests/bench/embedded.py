@@ -50,6 +50,13 @@ def engine(model: Model) -> xllamacpp.Server:
     return xllamacpp.Server(params)
 
 
+def asked(server: xllamacpp.Server, request_body: bytes) -> dict:
+    """One reply, read as the provider reads it."""
+    replies: list[bytes] = []
+    server.handle_chat_completions(request_body, replies.append)
+    return json.loads(replies[0])
+
+
 async def measure(model: Model) -> dict[str, list[tuple[float, float, int]]]:
     """For one at a time and many at once: seconds of the engine, seconds of ours, tokens of ours."""
     provider, direct = LlamaCpp(), engine(model)
@@ -58,14 +65,14 @@ async def measure(model: Model) -> dict[str, list[tuple[float, float, int]]]:
         for _ in range(ROUNDS + 1):
             began = perf_counter()
             for n in range(SINGLE):
-                direct.handle_chat_completions(body(n))
+                asked(direct, body(n))
             middle = perf_counter()
             tokens = 0
             for n in range(SINGLE):
                 tokens += (await provider.complete(request(model, n))).usage.output_tokens
             found["one at a time"].append((middle - began, perf_counter() - middle, tokens))
             began = perf_counter()
-            await anyio.to_thread.run_sync(lambda: list(pool.map(direct.handle_chat_completions, bodies())))
+            await anyio.to_thread.run_sync(lambda: list(pool.map(lambda b: asked(direct, b), bodies())))
             middle = perf_counter()
             tokens = await together(provider, model)
             found[f"{AT_ONCE} at once"].append((middle - began, perf_counter() - middle, tokens))
@@ -85,7 +92,8 @@ async def together(provider: LlamaCpp, model: Model) -> int:
     async def one(n: int) -> None:
         nonlocal written
         async with limit:
-            written += (await provider.complete(request(model, n))).usage.output_tokens
+            completion = await provider.complete(request(model, n))
+        written += completion.usage.output_tokens
 
     async with anyio.create_task_group() as tasks:
         for n in range(TOGETHER):

@@ -113,9 +113,12 @@ def main(rounds: int = 15) -> None:
         seen.clear()
         watched = median_us(ours, ensemble, [seen.append], nodes=len(dag), rounds=rounds)
         print(f"{name:28} {base:9.1f} {plain:9.1f} {plain / base:6.2f} {watched:12.1f} {watched / base:6.2f}")
-    print("\ngrowth (fan-out, ours)        " + "".join(f"{size:>9}" for size in (100, 1000, 5000)))
-    costs = [median_us(ours, ensemble_of(fan(n)), [], nodes=n + 2, rounds=5) for n in (100, 1000, 5000)]
-    print(f"{'us per agent':28}  " + "".join(f"{cost:9.1f}" for cost in costs))
+    sizes = (100, 1000, 5000)
+    print(f"\n{'growth, us per agent (fan-out)':32}" + "".join(f"{size:>9}" for size in sizes))
+    base = [median_us(bare, fan(n), nodes=n + 2, rounds=7) for n in sizes]
+    costs = [median_us(ours, ensemble_of(fan(n)), [], nodes=n + 2, rounds=7) for n in sizes]
+    for name, row in (("bare", base), ("ours", costs)):
+        print(f"{name:32}" + "".join(f"{cost:9.1f}" for cost in row))
 
 
 if __name__ == "__main__":
