@@ -15,14 +15,13 @@ OrcError                      exit code
 │   ├── Refused                   1   the server or the model declined to answer
 │   ├── ServerFailed              1   5xx
 │   └── MalformedReply            1   a reply that does not follow the protocol
-├── AgentFailed                   1   an agent could not do its work
-│   ├── DeadlinePassed            1   an agent or a call ran past its timeout
-│   ├── ScriptFailed              1   a script ended badly or printed what cannot be used
-│   ├── PromptFailed              1   a prompt could not be rendered with the values at hand
-│   ├── AnswerRejected            1   an answer that does not satisfy its `output_schema`
-│   ├── FlowFailed                1   a list, choice or loop that cannot go on with what it has
-│   └── NestedFailed              1   an agent of an ensemble that runs as an agent failed
-└── Interrupted                 130   the user stopped the run
+└── AgentFailed                   1   an agent could not do its work
+    ├── DeadlinePassed            1   an agent or a call ran past its timeout
+    ├── ScriptFailed              1   a script ended badly or printed what cannot be used
+    ├── PromptFailed              1   a prompt could not be rendered with the values at hand
+    ├── AnswerRejected            1   an answer that does not satisfy its `output_schema`
+    ├── FlowFailed                1   a list, choice or loop that cannot go on with what it has
+    └── NestedFailed              1   an agent of an ensemble that runs as an agent failed
 """
 
 from __future__ import annotations
@@ -173,9 +172,3 @@ class NestedFailed(AgentFailed):
         super().__init__(message, hint=hint)
         self.inner_kind = inner_kind
         self.inner_exit = inner_exit
-
-
-class Interrupted(OrcError):
-    """The user stopped the run."""
-
-    exit_code = 130

@@ -14,7 +14,6 @@ class EventStream:
     def __init__(self, observers: Sequence[Observer] = ()) -> None:
         self._observers = tuple(observers)
         self._seq = 0
-        self.observed = bool(self._observers)
 
     def __call__(self, what: Happening) -> None:
         self._seq += 1
