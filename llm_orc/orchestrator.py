@@ -97,9 +97,12 @@ class Orchestrator:
             return ensemble
         return find_ensemble(ensemble, self.project, user_config_dir(), self.settings.ensembles)
 
-    def load(self, ensemble: str | Path, *, model: str | None = None) -> Ensemble:
-        """A checked ensemble. Raises `InvalidFile` with all of its problems. `model` serves every agent."""
-        return load_ensemble(self.locate(ensemble), self.fleet, model=model)
+    def load(self, ensemble: str | Path, *, model: str | None = None, need_models: bool = True) -> Ensemble:
+        """A checked ensemble. Raises `InvalidFile` with all of its problems. `model` serves every agent.
+
+        Without `need_models` an agent may have no model yet: enough to draw it.
+        """
+        return load_ensemble(self.locate(ensemble), self.fleet, model, need_models=need_models)
 
     def model(self, name: str) -> Model:
         """A model of the fleet, or `provider/name`. Raises `NotFound` or `UsageFailed`."""

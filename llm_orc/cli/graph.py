@@ -18,4 +18,4 @@ from llm_orc.orchestrator import Orchestrator
 def graph(ensemble: str, form: Literal["text", "mermaid", "json"], model: str | None) -> None:
     """Draw the agents of ENSEMBLE by layer, and what they depend on."""
     orchestrator = Orchestrator()
-    click.echo(safe(orchestrator.draw(orchestrator.load(ensemble, model=model), form)))
+    click.echo(safe(orchestrator.draw(orchestrator.load(ensemble, model=model, need_models=False), form)))

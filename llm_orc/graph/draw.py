@@ -29,7 +29,7 @@ def draw(ensemble: Ensemble, form: Literal["text", "mermaid", "json"]) -> str:
 def _served_by(agent: Agent) -> str:
     match agent.work:
         case Llm(models=models):
-            return models[0].name if models else "?"
+            return models[0].name if models else "default model"
         case Script():
             return "script"
         case SubEnsemble(ensemble=ensemble) | Loop(body=ensemble):

@@ -24,12 +24,16 @@ from llm_orc.spec.scope import Scope
 _TEXT: JsonObject = {"type": "string"}
 
 
-def load_ensemble(path: Path, fleet: Fleet, model: str | None = None) -> Ensemble:
+def load_ensemble(
+    path: Path, fleet: Fleet, model: str | None = None, *, need_models: bool = True
+) -> Ensemble:
     """The checked ensemble of a file. `model` serves every agent, whatever the file says.
+
+    Without `need_models`, an agent may have no model: good for looking at, not for running.
 
     Raises `InvalidFile` with all problems, `NotFound` or `UsageFailed` for a `model` that is unknown.
     """
-    ensemble, problems = _read(path, fleet, _override(model, fleet), (), need_models=True)
+    ensemble, problems = _read(path, fleet, _override(model, fleet), (), need_models=need_models)
     if problems or ensemble is None:
         raise InvalidFile(problems)
     return ensemble

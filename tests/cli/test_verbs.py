@@ -218,3 +218,9 @@ def test_every_verb_has_help_with_an_example(said, verb):
 def test_help_lists_every_verb_and_the_version_is_the_packages(llm_orc):
     assert all(f"  {verb} " in llm_orc("--help").stdout for verb in ["invoke", "schema"])
     assert package.__version__ in llm_orc("--version").stdout
+
+
+def test_an_ensemble_is_drawn_without_a_model(llm_orc):
+    done = llm_orc("graph", "decision")
+    assert done.returncode == 0, done.stderr
+    assert "default model" in done.stdout
