@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import anyio
 
 from llm_orc.domain.completion import Provider
-from llm_orc.domain.ensemble import Agent, Ensemble, Llm
+from llm_orc.domain.ensemble import Agent, Dispatch, Ensemble, Llm, Loop, SubEnsemble, Work
 from llm_orc.domain.events import Event, Observer
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.model import Fleet, Model
@@ -221,16 +221,28 @@ class Orchestrator:
 
 
 def completed(ensemble: Ensemble, seed: int | None, timeout_seconds: float | None) -> Ensemble:
-    """The same ensemble, with a seed and a timeout for the agents that set none themselves."""
+    """The same ensemble, with a seed and a timeout for the agents that set none, also of those within it."""
     if seed is None and timeout_seconds is None:
         return ensemble
     agents: dict[str, Agent] = {}
     for name, agent in ensemble.agents.items():
-        work = agent.work
-        if isinstance(work, Llm) and work.sampling.seed is None:
-            work = replace(work, sampling=replace(work.sampling, seed=seed))
+        work = _completed_work(agent.work, seed, timeout_seconds)
         agents[name] = replace(agent, work=work, timeout_seconds=agent.timeout_seconds or timeout_seconds)
     return replace(ensemble, agents=agents)
+
+
+def _completed_work(work: Work, seed: int | None, timeout_seconds: float | None) -> Work:
+    match work:
+        case Llm(sampling=sampling) if sampling.seed is None:
+            return replace(work, sampling=replace(sampling, seed=seed))
+        case SubEnsemble(ensemble=part):
+            return replace(work, ensemble=completed(part, seed, timeout_seconds))
+        case Loop(body=body):
+            return replace(work, body=completed(body, seed, timeout_seconds))
+        case Dispatch(allowed=allowed):
+            parts = {name: completed(part, seed, timeout_seconds) for name, part in allowed.items()}
+            return replace(work, allowed=parts)
+    return work
 
 
 def live_view() -> LiveView:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import math
 import os
-import stat
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import anyio
 import click
 
+from llm_orc.cli.inputs import input_text, variable
 from llm_orc.cli.signals import interrupted_by_signals
 from llm_orc.cli.write import forget_stdout, refuse_unwritable, result_text, write_atomically
 from llm_orc.domain.events import Event, Observer
@@ -24,7 +23,7 @@ from llm_orc.domain.json import JsonValue
 from llm_orc.domain.outcome import Failed, RunResult, Skipped
 from llm_orc.domain.text import safe
 from llm_orc.domain.wire import event_json, result_json
-from llm_orc.errors import NotFound, UsageFailed
+from llm_orc.errors import UsageFailed
 from llm_orc.orchestrator import Orchestrator, live_view, plain_progress
 
 Format = Literal["rich", "text", "json", "jsonl"]
@@ -91,9 +90,10 @@ def invoke(
     """
     if output is not None:
         refuse_unwritable(output)
-    named = dict(_variable(entry) for entry in variables)
+    named: dict[str, JsonValue] = dict(variable(entry) for entry in variables)
+    given = input_text(text, named=bool(named), quiet=quiet)
     options = Options(
-        ensemble=ensemble, text=_input(text, bool(named)), variables=named, model=model, seed=seed,
+        ensemble=ensemble, text=given, variables=named, model=model, seed=seed,
         max_seconds=max_seconds, output=output, quiet=quiet, verbose=verbose,
     )  # fmt: skip
     flags: dict[str, JsonValue] = {
@@ -105,6 +105,7 @@ def invoke(
 async def _invoke(orchestrator: Orchestrator, options: Options) -> int:
     form: Format = orchestrator.settings.output_format or ("rich" if sys.stdout.isatty() else "text")
     ensemble = orchestrator.load(options.ensemble, model=options.model)
+    lines: list[str] = []
     async with orchestrator:
         with interrupted_by_signals() as interrupt, ExitStack() as stack:
             result = await orchestrator.invoke(
@@ -113,19 +114,23 @@ async def _invoke(orchestrator: Orchestrator, options: Options) -> int:
                 variables=options.variables,
                 seed=options.seed,
                 max_seconds=options.max_seconds,
-                observers=_observers(form, options, stack, interrupt),
+                observers=_observers(form, options, stack, interrupt, lines),
                 interrupt=interrupt,
             )
-    _print(result, form, options)
+    _print(result, form, options, lines)
     _explain(result)
     return result.exit_code
 
 
-def _observers(form: Format, options: Options, stack: ExitStack, interrupt: anyio.Event) -> list[Observer]:
+def _observers(
+    form: Format, options: Options, stack: ExitStack, interrupt: anyio.Event, lines: list[str]
+) -> list[Observer]:
+    """Who watches; `lines` takes the events that go to a file when the run has ended."""
     observers: list[Observer] = []
     machine = form in ("json", "jsonl")
-    if form == "jsonl" and options.output is None:
-        observers.append(partial(_print_event, interrupt))
+    if form == "jsonl":
+        to_file = options.output is not None
+        observers.append(lambda e: lines.append(_line(e)) if to_file else _print_event(interrupt, e))
     if options.quiet or (machine and not options.verbose):
         return observers
     if form == "rich" and sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not options.verbose:
@@ -135,9 +140,13 @@ def _observers(form: Format, options: Options, stack: ExitStack, interrupt: anyi
     return observers
 
 
-def _print_event(interrupt: anyio.Event, event: Event, /) -> None:
+def _line(event: Event) -> str:
+    return json.dumps(event_json(event), ensure_ascii=False)
+
+
+def _print_event(interrupt: anyio.Event, event: Event) -> None:
     """A reader that has gone away ends the run: nobody would see what it costs."""
-    line = json.dumps(event_json(event), ensure_ascii=False)
+    line = _line(event)
     try:
         click.echo(safe(line) if sys.stdout.isatty() else line)
     except BrokenPipeError:
@@ -145,11 +154,13 @@ def _print_event(interrupt: anyio.Event, event: Event, /) -> None:
         interrupt.set()
 
 
-def _print(result: RunResult, form: Format, options: Options) -> None:
+def _print(result: RunResult, form: Format, options: Options, lines: list[str]) -> None:
     if form == "jsonl" and options.output is None:
         return
-    if form in ("json", "jsonl"):
-        text = json.dumps(result_json(result), ensure_ascii=False, indent=2 if form == "json" else None)
+    if form == "jsonl":
+        text = "\n".join(lines)
+    elif form == "json":
+        text = json.dumps(result_json(result), ensure_ascii=False, indent=2)
     else:
         text = result_text(result)
     if options.output is not None:
@@ -179,47 +190,3 @@ def _explain(result: RunResult) -> None:
     if not failed:
         missing = [name for name, o in result.agents.items() if isinstance(o, Skipped)]
         click.echo(f"error: no output, because these agents were skipped: {', '.join(missing)}", err=True)
-
-
-def _input(given: str | None, named: bool) -> str | None:
-    if given == "-":
-        return _stdin()
-    if given is not None and given.startswith("@"):
-        return _read(given[1:])
-    if given is None and not named and _piped():
-        return _stdin() or None
-    return given
-
-
-def _piped() -> bool:
-    """Whether standard input is a pipe or a file: a terminal or a null device has nothing to say."""
-    try:
-        mode = os.fstat(sys.stdin.fileno()).st_mode
-    except (OSError, ValueError):
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
-
-
-def _stdin() -> str:
-    return _decoded(sys.stdin.buffer.read(), "standard input").rstrip("\n")
-
-
-def _variable(entry: str) -> tuple[str, JsonValue]:
-    name, equals, value = entry.partition("=")
-    if not equals or not name:
-        raise UsageFailed(f"--var {entry!r} is not NAME=VALUE")
-    return name, _read(value[1:]) if value.startswith("@") else value
-
-
-def _read(name: str) -> str:
-    try:
-        return _decoded(Path(name).read_bytes(), name).rstrip("\n")
-    except OSError as error:
-        raise NotFound(f"cannot read {name}: {error.strerror}") from error
-
-
-def _decoded(data: bytes, name: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageFailed(f"{name} is not UTF-8 text (byte {error.start})") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from difflib import get_close_matches
 from importlib import import_module
 from io import TextIOWrapper
@@ -28,6 +29,8 @@ VERBS: dict[str, tuple[str, str]] = {
 """Verb -> where its command is, and its line in `--help`."""
 
 BUG = 70
+# click 8.1 has no such error: it prints the help by itself.
+_NO_ARGUMENTS = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
 
 class Verbs(click.Group):
@@ -98,13 +101,16 @@ def _open_what_is_closed() -> None:
 
 def _explain(error: Exception) -> int:
     """Print what went wrong; the exit code that says it to scripts."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
     match error:
         case click.ClickException():
             return _usage(error)
         case OrcError():
             return _failed(error)
-        case _ if os.environ.get("LLM_ORC_DEBUG"):
-            raise error
+    if os.environ.get("LLM_ORC_DEBUG"):
+        traceback.print_exception(error)
+        return BUG
     first = "".join(str(error).splitlines()[:1])
     return _say(
         f"internal error: {type(error).__name__}: {first}",
@@ -114,12 +120,17 @@ def _explain(error: Exception) -> int:
 
 
 def _usage(error: click.ClickException) -> int:
+    if isinstance(error, _NO_ARGUMENTS):
+        click.echo(error.message, err=True)
+        return 2
     near = getattr(error, "possibilities", None)
     context = getattr(error, "ctx", None)
     hint = f"did you mean {' or '.join(near)}?" if near else ""
     if not hint and context is not None:
         hint = f"see {context.command_path} --help"
-    return _say(error.format_message().rstrip("."), hint=hint, exit_code=2)
+    # click's own text of an error with suggestions repeats them.
+    message = error.message if near else error.format_message()
+    return _say(message.rstrip("."), hint=hint, exit_code=2)
 
 
 def _failed(error: OrcError) -> int:

@@ -39,7 +39,11 @@ def list_models(as_json: bool) -> None:
     print_table(("model", "provider", "at", "context", "$ per million in/out", "supports"), rows)
 
 
-@models.command("show", epilog="\b\nExample:\n  llm-orc models show tiny-large")
+@models.command(
+    "show",
+    short_help="Show all that is known about a model.",
+    epilog="\b\nExample:\n  llm-orc models show tiny-large",
+)
 @click.argument("name")
 @_json_flag
 def show_model(name: str, as_json: bool) -> None:
@@ -52,7 +56,11 @@ def show_model(name: str, as_json: bool) -> None:
     print_table(("key", "value"), rows)
 
 
-@models.command("check", epilog="\b\nExample:\n  llm-orc models check tiny-large")
+@models.command(
+    "check",
+    short_help="Ask each model's server whether it has the model.",
+    epilog="\b\nExample:\n  llm-orc models check tiny-large",
+)
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @_json_flag
 def check_models(names: tuple[str, ...], as_json: bool) -> int:

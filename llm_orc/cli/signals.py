@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a run in order; a second one ends the process at once."""
+"""Ctrl-C, SIGTERM and a closed terminal end a run in order; a second one ends the process at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from contextlib import contextmanager
 
 import anyio
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SHOW_CURSOR = b"\x1b[?25h"
 
 
 @contextmanager
@@ -24,13 +25,17 @@ def interrupted_by_signals() -> Iterator[anyio.Event]:
 
     def handle() -> None:
         if interrupt.is_set():
+            if os.isatty(2) and os.environ.get("TERM") != "dumb":
+                os.write(2, _SHOW_CURSOR)  # the live view has hidden it
             os._exit(130)
         interrupt.set()
 
-    for number in _SIGNALS:
+    # What `nohup` ignores stays ignored.
+    numbers = [n for n in _SIGNALS if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
+    for number in numbers:
         loop.add_signal_handler(number, handle)
     try:
         yield interrupt
     finally:
-        for number in _SIGNALS:
+        for number in numbers:
             loop.remove_signal_handler(number)

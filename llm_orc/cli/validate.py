@@ -23,8 +23,9 @@ Examples:
 def validate(files: tuple[str, ...], as_json: bool) -> int:
     """Check ensemble files, models.yaml or config.yaml; every problem is printed with its position.
 
-    FILE is a file, the name of an ensemble, or a folder, of which every .yaml file is checked. Nothing is
-    run and no server is asked. The exit code is 2 when there is any problem.
+    FILE is a file, the name of an ensemble, or a folder, of which every .yaml file is checked: of hidden
+    ones only those in .llm-orc. Nothing is run and no server is asked. The exit code is 2 when there is any
+    problem.
     """
     orchestrator = Orchestrator()
     paths = [path for given in files for path in _paths(orchestrator, given)]
@@ -48,13 +49,19 @@ def _count(problems: list[Problem], bad: int) -> str:
 def _paths(orchestrator: Orchestrator, given: str) -> list[Path]:
     path = Path(given)
     if path.is_dir():
-        found = sorted(file for end in ("yaml", "yml") for file in path.rglob(f"*.{end}"))
+        every = (file for end in ("yaml", "yml") for file in path.rglob(f"*.{end}"))
+        found = sorted(file for file in every if not _hidden(file.relative_to(path)))
         if not found:
             raise NotFound(f"there is no .yaml file in {given}")
         return found
     if path.suffix in (".yaml", ".yml"):
         return [path]
     return [orchestrator.locate(given)]
+
+
+def _hidden(file: Path) -> bool:
+    """Other tools' settings and environments are not ours to check."""
+    return any(part.startswith(".") and part != ".llm-orc" for part in file.parts)
 
 
 def _json(problem: Problem) -> dict[str, str | int]:

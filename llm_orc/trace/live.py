@@ -14,20 +14,29 @@ from llm_orc.domain.events import (
     AgentFinished,
     AgentStarted,
     Event,
+    FellBack,
+    ItemFinished,
     ModelAnswered,
+    RoundFinished,
     RunFinished,
     RunStarted,
     Warned,
 )
-from llm_orc.domain.outcome import Answered, Failed, Outcome, Skipped
-from llm_orc.domain.text import mark, result_line, seconds
-from llm_orc.trace.progress import summary
+from llm_orc.domain.outcome import NO_USAGE, Answered, Effort, Failed, Outcome, Skipped
+from llm_orc.domain.text import dollars, mark, one_line, result_line, safe, seconds
+from llm_orc.trace.progress import fell_back, summary
 
 _COLOURS = {Answered: "green", Failed: "red", Skipped: "yellow"}
+_NARROW = 56
+"""Below so many columns, models, tokens and costs are left out: they would squeeze the rest to nothing."""
+_Cells = tuple[Text, Text, Text, Text]
 
 
 class LiveView:
-    """An observer that keeps the picture; rich's own thread draws it."""
+    """An observer that keeps the picture; rich's own thread draws it.
+
+    Agents of an ensemble within an agent are seen as what that agent is doing.
+    """
 
     def __init__(self) -> None:
         console = self._console = Console(stderr=True)
@@ -36,7 +45,10 @@ class LiveView:
         self._needs: Mapping[str, tuple[str, ...]] = {}
         self._name = ""
         self._began = time()
-        self._started: dict[str, tuple[float, str | None]] = {}
+        self._started: dict[str, float] = {}
+        self._models: dict[str, str] = {}
+        self._doing: dict[str, str] = {}
+        self._items: dict[str, int] = {}
         self._ended: dict[str, Outcome] = {}
         self._tokens = 0
 
@@ -52,35 +64,62 @@ class LiveView:
             case RunStarted(ensemble=name, layers=layers, depends_on=needs):
                 self._name, self._layers, self._needs, self._began = name, layers, needs, event.ts
             case AgentStarted(agent=agent, model=model):
-                self._started[agent] = (event.ts, model)
+                self._start(agent, model, event.ts)
+            case AgentFinished(agent=agent, outcome=outcome) if agent in self._needs:
+                self._ended[agent] = outcome
             case ModelAnswered(usage=usage):
                 self._tokens += usage.input_tokens + usage.output_tokens
-            case AgentFinished(agent=agent, outcome=outcome):
-                self._ended[agent] = outcome
             case Warned(message=message):
-                self._console.print(Text(f"warning: {message}", style="yellow"))
+                self._warn(message)
             case RunFinished(result=result):
                 self._live.stop()
                 self._console.print(self._table(self._console.width, len(self._needs)))
-                self._console.print(Text(summary(result), style="bold"))
-            case _:
-                pass
+                self._console.print(_text(summary(result), "bold"))
+            case what:
+                self._note(what)
+
+    def _start(self, agent: str, model: str | None, moment: float) -> None:
+        if agent not in self._needs:
+            outer, _, inner = agent.partition("/")
+            self._doing[outer] = inner
+            return
+        self._started[agent] = moment
+        if model is not None:
+            self._models[agent] = model
+
+    def _note(self, what: object) -> None:
+        """How far an agent is that takes many steps."""
+        match what:
+            case ItemFinished(agent=agent, items=items) if agent in self._needs:
+                # Counted, since items do not end in their order.
+                self._items[agent] = self._items.get(agent, 0) + 1
+                self._doing[agent] = f"{self._items[agent]}/{items}"
+            case RoundFinished(agent=agent, round=number) if agent in self._needs:
+                self._doing[agent] = f"round {number} done"
+            case FellBack(agent=agent, to=model):
+                self._warn(fell_back(what))
+                self._models[agent] = model
+
+    def _warn(self, message: str) -> None:
+        self._console.print(_text(f"warning: {message}", "yellow"))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        done = len(self._ended)
-        yield Text(f"{self._name}  {done}/{len(self._needs)} agents  {self._tokens} tokens  "
-                   f"{seconds(time() - self._began)}", style="bold")  # fmt: skip
+        done = f"{len(self._ended)}/{len(self._needs)} agents"
+        head = _text(f"{self._name}  {done}  {self._tokens} tokens  {seconds(time() - self._began)}", "bold")
+        head.no_wrap, head.overflow = True, "ellipsis"
+        yield head
         yield self._table(options.max_width, max(3, console.height - 4))
 
     def _table(self, width: int, room: int) -> Table:
         """One row per agent while they fit, one per layer otherwise."""
-        table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
-        for _ in range(5):
+        table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False, expand=True)
+        for _ in range(4):
             table.add_column(no_wrap=True, overflow="ellipsis")
+        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         names = [(depth, name) for depth, layer in enumerate(self._layers, 1) for name in layer]
         if len(names) > room:
-            for depth, layer in enumerate(self._layers[-room:], max(1, len(self._layers) - room + 1)):
-                table.add_row(str(depth), *self._layer(layer))
+            for depth in self._layers_in_view(room):
+                table.add_row(str(depth + 1), *self._layer(self._layers[depth]))
             return table
         before = 0
         for depth, name in names:
@@ -88,34 +127,53 @@ class LiveView:
             before = depth
         return table
 
-    def _layer(self, layer: tuple[str, ...]) -> tuple[Text, Text, Text, Text]:
-        ended = [self._ended[name] for name in layer if name in self._ended]
-        signs = "  ".join(
-            f"{sum(mark(o) == sign for o in ended)}{sign}"
-            for sign in "✓✗–"
-            if any(mark(o) == sign for o in ended)
-        )
-        running = sum(name in self._started and name not in self._ended for name in layer)
+    def _layers_in_view(self, room: int) -> range:
+        """As many layers as there is room for, the first that is not done near the top."""
+        done = (all(name in self._ended for name in layer) for layer in self._layers)
+        at_work = next((depth for depth, is_done in enumerate(done) if not is_done), len(self._layers))
+        first = max(0, min(at_work - 1, len(self._layers) - room))
+        return range(first, min(len(self._layers), first + room))
+
+    def _layer(self, layer: tuple[str, ...]) -> _Cells:
+        marks = [mark(self._ended[name]) for name in layer if name in self._ended]
+        signs = "  ".join(f"{marks.count(sign)}{sign}" for sign in "✓✗–" if sign in marks)
+        running = [name for name in layer if name in self._started and name not in self._ended]
         return (
-            Text(f"{len(layer)} agent{'s' * (len(layer) != 1)}"),
-            Text(signs),
-            Text(f"{running} running" if running else ""),
-            Text(""),
+            _text(layer[0] if len(layer) == 1 else f"{len(layer)} agents"),
+            _text(signs),
+            _text(f"{len(running)} running" if running else ""),
+            _text(", ".join(running), "dim"),
         )
 
-    def _agent(self, name: str, width: int) -> tuple[Text, Text, Text, Text]:
-        outcome = self._ended.get(name)
-        began, model = self._started.get(name, (0.0, None))
-        if outcome is None:
-            waiting = not began
-            sign = Text(f"{'·' if waiting else '▶'} {name}", style="dim" if waiting else "cyan")
-            needs = f"waits for {', '.join(self._needs.get(name, ()))}" if waiting else ""
-            since = "" if waiting else seconds(time() - began)
-            return sign, Text(model or ""), Text(since), Text(needs, style="dim")
-        sign = Text(f"{mark(outcome)} {name}", style=_COLOURS[type(outcome)])
-        shown = Text(result_line(outcome, max(20, width // 2)))
-        if isinstance(outcome, Skipped):
-            return sign, Text("skipped"), Text(""), shown
-        usage = outcome.effort.usage
-        spent = f"{usage.input_tokens}+{usage.output_tokens}  " if outcome.effort.model else ""
-        return sign, Text(model or "script"), Text(f"{spent}{seconds(outcome.effort.duration_s)}"), shown
+    def _agent(self, name: str, width: int) -> _Cells:
+        narrow = width < _NARROW
+        # What names may take is bounded, so that layers, marks and times stay readable.
+        shown, outcome = one_line(name, width // 4 if narrow else width // 3), self._ended.get(name)
+        model = _text("" if narrow else one_line(self._models.get(name, ""), width // 4))
+        if outcome is not None:
+            sign = _text(f"{mark(outcome)} {shown}", _COLOURS[type(outcome)])
+            if isinstance(outcome, Skipped):
+                return sign, _text("skipped"), _text(""), _text(result_line(outcome, width))
+            return sign, model, _text(_spent(outcome.effort, narrow)), _text(result_line(outcome, width))
+        if name not in self._started:
+            needs = f"waits for {', '.join(self._needs.get(name, ()))}"
+            return _text(f"· {shown}", "dim"), _text(""), _text(""), _text(needs, "dim")
+        since = seconds(time() - self._started[name])
+        doing = _text(self._doing.get(name, ""), "dim")
+        return _text(f"▶ {shown}", "cyan"), model, _text(since), doing
+
+
+def _spent(effort: Effort, narrow: bool) -> str:
+    parts = [seconds(effort.duration_s)]
+    if narrow:
+        return parts[0]
+    if effort.usage != NO_USAGE or effort.model is not None:
+        parts.insert(0, f"{effort.usage.input_tokens}+{effort.usage.output_tokens}")
+    if effort.cost_usd:
+        parts.insert(1, dollars(effort.cost_usd))
+    return "  ".join(parts)
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Never markup, and never what the terminal would obey."""
+    return Text(safe(text), style=style)

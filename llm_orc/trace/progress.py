@@ -8,6 +8,7 @@ from llm_orc.domain.events import (
     AgentFinished,
     AgentStarted,
     Event,
+    FellBack,
     ModelAnswered,
     RunFinished,
     ScriptLogged,
@@ -21,7 +22,7 @@ class PlainProgress:
     """Writes a line for what a user wants to know; `verbose` adds starts, calls and scripts' logs."""
 
     def __init__(self, write: Callable[[str], None], *, verbose: bool = False, width: int = 200) -> None:
-        self._write = write
+        self._out = write
         self._verbose = verbose
         self._width = width
 
@@ -33,11 +34,16 @@ class PlainProgress:
             case RunFinished(result=result):
                 self._write(summary(result))
             case Warned(message=message):
-                self._write(f"warning: {safe(message)}")
+                self._write(f"warning: {message}")
+            case FellBack() as what:
+                self._write(f"warning: {fell_back(what)}")
             case AgentStarted() | ModelAnswered() | ScriptLogged() as what if self._verbose:
                 self._write(self._detail(what))
             case _:
                 pass
+
+    def _write(self, line: str) -> None:
+        self._out(safe(line))
 
     def _detail(self, what: AgentStarted | ModelAnswered | ScriptLogged) -> str:
         match what:
@@ -49,6 +55,11 @@ class PlainProgress:
                 )
             case ScriptLogged(agent=agent, text=text):
                 return "\n".join(f"· {agent}: {one_line(line, self._width)}" for line in text.splitlines())
+
+
+def fell_back(what: FellBack) -> str:
+    """Another model than the first one answers: its user should know, and why."""
+    return f"{what.agent}: {what.to} is asked instead of {what.model}: {one_line(what.cause.message, 200)}"
 
 
 def agent_lines(agent: str, outcome: Outcome, width: int) -> list[str]:

@@ -150,7 +150,7 @@ def test_a_run_that_takes_too_long_prints_what_is_finished(llm_orc):
     assert done.stderr == "error: the run took longer than 1 s\n"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_script_leaves_no_process(llm_orc, number):
     llm_orc.ensemble(agent("first", "done"), script("s", CHILD, depends_on=["first"]), output=["first", "s"])
     with llm_orc.started("invoke", "e.yaml", "x", "--output-format", "json") as process:

@@ -45,6 +45,26 @@ def test_a_seed_reaches_the_server(llm_orc, faulty_server, flags, keys, sent):
     assert faulty_server.bodies[0].get("seed") == sent
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"ensemble": "part.yaml"},
+        {"loop": {"body": "part.yaml", "max_iterations": 1}},
+        {
+            "dispatch": {"from": "first", "allow": ["part.yaml"], "default": "part.yaml"},
+            "depends_on": ["first"],
+        },
+    ],
+    ids=["ensemble", "loop", "dispatch"],
+)
+def test_a_seed_reaches_the_ensembles_within(llm_orc, faulty_server, part):
+    llm_orc.ensemble(served(faulty_server.openai_url), file="part.yaml")
+    llm_orc.ensemble(agent("first", "any"), {"name": "p", **part})
+    done = llm_orc("invoke", "e.yaml", "x", "--seed", "7")
+    assert done.returncode == 0, done.stderr
+    assert [body.get("seed") for body in faulty_server.bodies] == [7]
+
+
 def test_a_model_of_the_flag_serves_every_agent(llm_orc, faulty_server):
     entry = f"{{provider: openai, base_url: '{faulty_server.openai_url}'}}"
     llm_orc.file("models.yaml", f"models: {{near: {entry}}}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
-from .command_line import CommandLine, agent
+from .command_line import LLM_ORC, CommandLine, agent
 
 TWO = {"a": {"type": "string"}, "b": {"type": "integer"}}
 
@@ -98,3 +100,15 @@ def test_without_an_input_the_default_task_is_used(llm_orc):
 def test_an_input_that_is_a_template_is_never_run_as_one(llm_orc):
     llm_orc.ensemble(agent("a"), agent("b", depends_on=["a"], prompt="{{ a }}"))
     assert llm_orc("invoke", "e.yaml", "{{ input.__class__ }}").stdout == "{{ input.__class__ }}\n"
+
+
+def test_a_pipe_that_stays_silent_is_waited_for_and_said_to_be(echo):
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [*LLM_ORC, "invoke", "e.yaml"], cwd=echo.folder, env=echo.environment, text=True,
+        stdin=pipe, stdout=pipe, stderr=pipe,
+    ) as process:  # fmt: skip
+        said = process.stderr.readline()
+        output, _ = process.communicate("late\n", timeout=60)
+    assert said.startswith("waiting for standard input ")
+    assert (process.returncode, output) == (0, "late\n")

@@ -123,6 +123,14 @@ def test_the_result_can_go_to_a_file(pair, form, holds):
     assert pair.files() == {"e.yaml", "out.txt"}
 
 
+def test_events_can_go_to_a_file(pair):
+    done = pair("invoke", "e.yaml", "go", "--output", "out.jsonl", "--output-format", "jsonl")
+    events = [json.loads(line) for line in (pair.folder / "out.jsonl").read_text().splitlines()]
+    assert (done.returncode, done.stdout) == (0, "")
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert (events[0]["type"], events[-1]["type"]) == ("run_started", "run_finished")
+
+
 def test_a_file_that_cannot_be_written_is_found_before_anything_is_spent(llm_orc):
     llm_orc.ensemble(script("s", "open('ran', 'w')"))
     done = llm_orc("invoke", "e.yaml", "--output", "none/out.txt")

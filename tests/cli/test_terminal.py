@@ -116,7 +116,7 @@ def test_a_narrow_terminal_is_not_overflowed(llm_orc, width):
     llm_orc.ensemble(*(agent(name, "a long answer " * 20) for name in names), output=names[0])
     code, seen = on_terminal(llm_orc, "invoke", "e.yaml", "x", width=width)
     rows = [line for line in plain(seen).splitlines() if "✓" in line]
-    assert (code, len(rows) >= 3) == (0, True)
+    assert (code, len(rows) >= 3, rows[-3][0]) == (0, True, "1")
     assert all(len(row) <= width for row in rows)
 
 
@@ -146,6 +146,16 @@ def test_escape_sequences_of_a_file_do_not_reach_the_terminal(llm_orc, verb):
     _, seen = on_terminal(llm_orc, verb, "e.yaml")
     assert "e.yaml:1:1:" in seen
     assert "\x1b" not in seen
+
+
+def test_escape_sequences_of_names_do_not_reach_the_terminal_while_they_run(llm_orc):
+    bad = "\x1b]0;owned\x07\x1b[5mm"
+    named = {"name": "a", "model": {"provider": "scripted", "name": bad}}
+    llm_orc.ensemble(named, {**named, "name": "b", "depends_on": ["a"]}, name=bad)
+    for flags in [], ["--verbose"]:
+        code, seen = on_terminal(llm_orc, "invoke", "e.yaml", "x", *flags)
+        assert code == 0
+        assert not re.search("\x1b[]]|\x1b\\[5m|\x07", seen)
 
 
 def test_escape_sequences_of_a_file_do_not_reach_the_terminal_when_it_is_drawn(llm_orc):

@@ -118,6 +118,14 @@ def test_good_files_have_no_problems(llm_orc):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "3 files checked: no problems\n")
 
 
+def test_hidden_files_of_other_tools_are_not_checked(llm_orc):
+    llm_orc.ensemble(agent())
+    llm_orc.ensemble(agent(), file=".llm-orc/ensembles/f.yaml")
+    for name in (".pre-commit-config.yaml", ".venv/lib/port.yaml", "sub/.github/ci.yml"):
+        llm_orc.file(name, "repos: []\n")
+    assert llm_orc("validate", ".").stderr == "2 files checked: no problems\n"
+
+
 def test_one_file_with_one_problem_is_counted_as_such(llm_orc):
     llm_orc.file("e.yaml", A + "    promt: x\n")
     assert llm_orc("validate", "e.yaml").stderr == "1 file checked: 1 problem in 1 file\n"
