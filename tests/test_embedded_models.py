@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,6 +79,20 @@ async def test_the_classifier_labels_messages(data):
         for text, kind in data["messages"].unseen_messages(COUNT, 11):
             hits += (await ask(orchestrator, "tiny-classify", text, "Classify the message.")).text == kind
     assert hits >= COUNT * 0.95
+
+
+async def test_the_classifier_takes_its_labels_from_examples(data):
+    rng, hits = random.Random(11), 0
+    async with Orchestrator() as orchestrator:
+        model = orchestrator.model("tiny-classify")
+        for _ in range(COUNT):
+            *shown, (_, label) = data["episodes"].in_context(rng, held_out=True, demos=4).turns
+            messages = tuple(Message(role, text) for role, text in shown)
+            completion = await orchestrator.provider_of(model).complete(
+                Request(model=model, messages=messages)
+            )
+            hits += completion.text == label
+    assert hits >= COUNT * 0.9
 
 
 async def test_samples_differ_and_a_seed_repeats_them(data):

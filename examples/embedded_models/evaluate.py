@@ -13,10 +13,22 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import xllamacpp
-from episodes import CAPITALS, CLASSIFY, EXTRACT, NUMBER_ONLY, REPORT, facts, in_context, report
+from episodes import (
+    CAPITALS,
+    CLASSIFY,
+    EXTRACT,
+    NUMBER_ONLY,
+    REPORT,
+    Episode,
+    facts,
+    in_context,
+    report,
+    usual_labels,
+)
 from messages import unseen_messages
 from problems import unseen
 from solutions import solution
@@ -125,12 +137,18 @@ def specialists(name: str, count: int, seed: int) -> dict[str, object]:
         "facts as JSON": share(found), "answer as JSON": share(told),
         "labels": share(plain), "labels in capitals": share(capital),
     }  # fmt: skip
-    for demos in (2, 4, 6):
-        episodes = [in_context(rng, held_out=True, demos=demos) for _ in range(count)]
+    shown: dict[str, Callable[[], Episode]] = {
+        f"labels by {n} examples": partial(in_context, rng, held_out=True, demos=n, made_up=False)
+        for n in (2, 4, 6)
+    }
+    shown["made-up labels by 4"] = partial(in_context, rng, held_out=True, demos=4, made_up=True)
+    shown["usual labels after 4"] = partial(usual_labels, rng, held_out=True, demos=4)
+    for measure, make in shown.items():
+        episodes = [make().turns for _ in range(count)]
         hits = in_threads(
             lambda turns: model.converse(turns[:-1])[0] == turns[-1][1], [(e,) for e in episodes]
         )
-        figures[f"labels by {demos} examples"] = share(hits)
+        figures[measure] = share(hits)
     return figures
 
 

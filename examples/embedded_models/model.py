@@ -82,19 +82,15 @@ class Decoder(nn.Module):
                 deep = name.endswith(("o.weight", "down.weight"))
                 nn.init.normal_(weight, std=0.06 / ((2 * size.layers) ** 0.5 if deep else 1.0))
 
-    def features(self, ids: Tensor) -> Tensor:
-        """The last hidden state of each position, normed."""
-        x = self.embed(ids)
+    def features(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Each position's hidden state after half of the layers and after all, both normed."""
+        x = halfway = self.embed(ids)
         cos, sin = self.cos[: ids.shape[1]], self.sin[: ids.shape[1]]
-        for block in self.blocks:
+        for done, block in enumerate(self.blocks, 1):
             x = block(x, cos, sin)
-        return self.norm(x)
-
-    def loss(self, ids: Tensor, learn: Tensor) -> Tensor:
-        """Mean cross-entropy of the tokens where `learn` is true, given what stands before them."""
-        wanted = learn[:, 1:]
-        logits = self.features(ids[:, :-1])[wanted] @ self.embed.weight.T
-        return functional.cross_entropy(logits, ids[:, 1:][wanted])
+            if done == len(self.blocks) // 2:
+                halfway = functional.rms_norm(x, x.shape[-1:])
+        return halfway, self.norm(x)
 
 
 def _angles(size: Size) -> Tensor:

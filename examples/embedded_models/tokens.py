@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import dataclass
 
 from episodes import TASKS, Turns
 
@@ -25,18 +26,26 @@ CHAT_TEMPLATE = (
 
 
 def build_vocabulary(episodes: int = 6000, least: int = 3) -> list[bytes]:
-    """Special tokens, single bytes, then the pieces that the episodes are made of."""
+    """Special tokens, single bytes, then the pieces found in several episodes."""
     counts: dict[str, int] = {}
     rng = random.Random(0)
     for task in TASKS.values():
         for _ in range(episodes):
-            for _, text in task(rng):
-                for piece in _PIECES.findall(text):
-                    counts[piece] = counts.get(piece, 0) + 1
+            for piece in {p for _, text in task(rng).turns for p in _PIECES.findall(text)}:
+                counts[piece] = counts.get(piece, 0) + 1
     words = sorted(p for p, n in counts.items() if n >= least and len(p.encode()) > 1)
     both = {word for piece in words for word in (piece, piece.lstrip(" ")) if len(word) > 1}
     singles = [bytes([b]) for b in range(256)]
     return [name.encode() for name in SPECIAL] + singles + sorted(word.encode() for word in both)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A conversation as ids, the places of those to learn, and where each answer begins."""
+
+    ids: list[int]
+    learn: list[int]
+    answers: list[int]
 
 
 class Tokenizer:
@@ -60,10 +69,21 @@ class Tokenizer:
             at += length
         return ids
 
-    def conversation(self, turns: Turns) -> tuple[list[int], int]:
-        """The ids of a conversation that ends with an answer, and where the answer begins."""
+    def conversation(self, turns: Turns) -> Encoded:
+        """Learned are the last answer and earlier ones that repeat one before them.
+
+        A label that examples define can be known from its second appearance on.
+        """
         ids: list[int] = []
-        for role, text in turns[:-1]:
+        learn: list[int] = []
+        answers: list[int] = []
+        given: set[str] = set()
+        for at, (role, text) in enumerate(turns, 1):
+            begin = len(ids) + 1
             ids += [ROLES[role], *self.encode(text.strip()), END]
-        ids.append(ASSISTANT)
-        return [*ids, *self.encode(turns[-1][1]), END], len(ids)
+            if role == "assistant":
+                answers.append(begin)
+                if at == len(turns) or text in given:
+                    learn += range(begin, len(ids))
+                given.add(text)
+        return Encoded(ids, learn, answers)
