@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -13,6 +14,52 @@ FILES = {
     "models": "models.yaml",
     "config": "config.yaml",
 }
+YES, NOT_YET, NO_EFFECT = "yes", "not yet", "no effect"
+STATES = {
+    "ensemble": {
+        "models": "the first serves",
+        "routing": "`fixed` only",
+        "routing.router": "`fixed` only",
+        "routing.*": NO_EFFECT,
+        "budget": NOT_YET,
+        "retries": NOT_YET,
+        "cache": NOT_YET,
+        "guardrails": "no effect; `strict` not yet",
+        "quality": NOT_YET,
+        "validation": NO_EFFECT,
+        "topaz_skill": NO_EFFECT,
+        "serves": NO_EFFECT,
+    },
+    "ensemble/agent": {
+        "task": NO_EFFECT,
+        "models": "the first serves",
+        "demos": "as a list",
+        "variants": NOT_YET,
+        "strategy": "`single` only",
+        "tools": NOT_YET,
+        "max_tool_calls": NO_EFFECT,
+        "retries": NOT_YET,
+        "budget": NOT_YET,
+        "cache": NOT_YET,
+        "min_quality": NOT_YET,
+        "max_latency_seconds": NOT_YET,
+        "optimize": NO_EFFECT,
+    },
+    "ensemble/strategy": {"type": "`single` only", "*": NOT_YET},
+    "ensemble/budget": {"*": NOT_YET},
+    "ensemble/retries": {"*": NOT_YET},
+    "ensemble/demos": {"*": NOT_YET},
+    "models": {"vram_gb": NO_EFFECT},
+    "models/model": dict.fromkeys(
+        [
+            "parameters_b", "vram_gb", "load_seconds", "tokens_per_second", "capabilities", "weaknesses",
+            "family", "quantisation", "digest", "devices", "requests_per_minute", "tokens_per_minute",
+        ],
+        NO_EFFECT,
+    ),
+    "config": dict.fromkeys(["runs", "project", "performance", "serving", "agentic_serving"], NO_EFFECT),
+}  # fmt: skip
+"""Table -> key or pattern -> what this version does with it. What is not listed is available."""
 
 
 def page() -> str:
@@ -21,45 +68,54 @@ def page() -> str:
         "# Reference: every key\n",
         "```sh\nllm-orc schema ensemble\n```\n",
         "This page is generated from the JSON Schemas in `schemas/`, which editors read too. Keys that start",
-        "with `x-` are your own everywhere. The [README](../README.md) lists what is not available yet.",
+        "with `x-` are your own everywhere.\n",
+        "The column *now* says what this version does with a key: `yes`, it works; `not yet`, the file is",
+        "checked, but running it names the key and stops; `no effect`, it is read and ignored.",
     ]
     for name, title in FILES.items():
         schema = json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8"))
-        parts += [f"\n## {title}\n", schema["description"], "", *table(schema["properties"], schema)]
+        parts += [f"\n## {title}\n", schema["description"], "", *table(schema["properties"], schema, name)]
         for key, definition in schema["definitions"].items():
             parts += [f"\n### {definition.get('title', key.replace('_', ' ').capitalize())}\n"]
-            parts += [definition["description"], "", *shape(definition, schema)]
+            parts += [definition["description"], "", *shape(definition, schema, f"{name}/{key}")]
     return "\n".join(parts) + "\n"
 
 
-def shape(definition: dict, schema: dict) -> Iterator[str]:
+def shape(definition: dict, schema: dict, where: str) -> Iterator[str]:
     """The keys of a definition, wherever its alternatives have them."""
     options = [definition, *definition.get("oneOf", [])]
     properties = {key: value for option in options for key, value in option.get("properties", {}).items()}
     if properties:
-        yield from table(properties, schema)
+        yield from table(properties, schema, where)
     else:
         yield f"Type: {kind(definition, schema)}. Example: {example(definition)}"
 
 
-def table(properties: dict, schema: dict) -> Iterator[str]:
+def table(properties: dict, schema: dict, where: str) -> Iterator[str]:
     """One row per key."""
-    yield "| key | type | meaning | example |"
-    yield "|---|---|---|---|"
-    yield from rows(properties, schema, "")
+    yield "| key | type | meaning | example | now |"
+    yield "|---|---|---|---|---|"
+    yield from rows(properties, schema, where, "")
 
 
-def rows(properties: dict, schema: dict, within: str) -> Iterator[str]:
+def state(where: str, key: str) -> str:
+    """What this version does with a key."""
+    states = STATES.get(where, {})
+    return states.get(key) or next((s for pattern, s in states.items() if fnmatch(key, pattern)), YES)
+
+
+def rows(properties: dict, schema: dict, where: str, within: str) -> Iterator[str]:
     """A key, then the keys within it. `defaults` only repeats the agent's."""
     for key, value in properties.items():
         meaning = value.get("description", "").replace("|", "\\|")
         default = f" Default: `{json.dumps(value['default'])}`." if "default" in value else ""
-        yield f"| `{within}{key}` | {kind(value, schema)} | {meaning}{default} | {example(value)} |"
+        row = f"| `{within}{key}` | {kind(value, schema)} | {meaning}{default} | {example(value)} "
+        yield row + f"| {state(where, within + key)} |"
         inner: dict = {}
         for option in (value, *value.get("oneOf", [])):
             inner |= option.get("properties", {})
         if key != "defaults":
-            yield from rows(inner, schema, f"{within}{key}.")
+            yield from rows(inner, schema, where, f"{within}{key}.")
 
 
 def kind(value: dict, schema: dict) -> str:
