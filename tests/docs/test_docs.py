@@ -74,6 +74,12 @@ def test_every_yaml_block_has_no_problems(block: Block, tmp_path: Path):
     assert Orchestrator(tmp_path).check(tmp_path / name) == ()
 
 
+def test_the_graph_that_is_shown_is_the_one_that_is_drawn(project: Path):
+    text = (ROOT / "docs" / "get-started.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^```\n(quickstart: .*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert shown == [run("llm-orc graph quickstart", project).stdout]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_leads_somewhere(page: Path):
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
