@@ -54,6 +54,18 @@ def compile_condition(source: str) -> CheckedCondition:
     return CheckedCondition(source, frozenset(reader.names), term)
 
 
+def all_of(conditions: Sequence[CheckedCondition]) -> CheckedCondition | None:
+    """The condition that holds where each of these does; None where there is none."""
+    if len(conditions) < 2:
+        return conditions[0] if conditions else None
+    terms = [condition.term for condition in conditions]
+    return CheckedCondition(
+        source=" and ".join(f"({condition.source.strip()})" for condition in conditions),
+        names=frozenset[str]().union(*(condition.names for condition in conditions)),
+        term=lambda values: all(bool(term(values)) for term in terms),
+    )
+
+
 class _Reader:
     """Turns a syntax tree into functions of the values, and collects the names that they read."""
 

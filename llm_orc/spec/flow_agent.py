@@ -17,7 +17,8 @@ from llm_orc.domain.json import JsonValue
 from llm_orc.domain.path import JsonPath, parse_path
 from llm_orc.errors import InvalidFile, OrcError
 from llm_orc.spec import fields
-from llm_orc.spec.condition import ConditionFault, compile_condition
+from llm_orc.spec.condition import CheckedCondition, ConditionFault, all_of, compile_condition
+from llm_orc.spec.document import Where
 from llm_orc.spec.nearest import did_you_mean, listed
 from llm_orc.spec.redaction import shown
 from llm_orc.spec.scope import Entry
@@ -27,10 +28,22 @@ ROUNDS = 10
 
 
 def read_when(entry: Entry) -> Condition | None:
-    """The agent's condition; what it reads must be there."""
-    if "when" not in entry.own or entry.is_broken("when"):
-        return None
-    return _condition(entry, "when", fields.text(entry.own, "when"), set(_in_reach(entry)))
+    """`when` and the conditions in `depends_on`, all of which must hold; what they read must be there."""
+    known = set(_in_reach(entry))
+    found: list[CheckedCondition] = []
+    for text, where in _conditions(entry):
+        condition = _condition(entry, where, text, known)
+        if condition is not None:
+            found.append(condition)
+    return all_of(found)
+
+
+def _conditions(entry: Entry) -> Iterator[tuple[str, Where]]:
+    if "when" in entry.own and not entry.is_broken("when"):
+        yield fields.text(entry.own, "when"), entry.where("when")
+    for place, needed in enumerate(fields.entries(entry.own, "depends_on")):
+        if isinstance(needed, dict) and "condition" in needed:
+            yield fields.text(needed, "condition"), entry.where("depends_on", place, "condition")
 
 
 def read_fan_out(entry: Entry) -> FanOut | None:
@@ -93,7 +106,7 @@ def read_loop(entry: Entry) -> Loop | None:
     rounds = fields.integer(settings, "max_iterations")
     return Loop(
         body=body,
-        until=_condition(entry, "loop", text, None) if text else None,
+        until=_condition(entry, entry.where("loop"), text, None) if text else None,
         max_iterations=ROUNDS if rounds is None else rounds,
         carry=_carry(entry, settings.get("carry"), body),
     )
@@ -152,14 +165,15 @@ def _ensemble(entry: Entry, key: str, name: str) -> Ensemble | None:
     return None
 
 
-def _condition(entry: Entry, key: str, text: str, known: set[str] | None) -> Condition | None:
+def _condition(entry: Entry, where: Where, text: str, known: set[str] | None) -> CheckedCondition | None:
+    report = entry.scope.report
     try:
         condition = compile_condition(text)
     except ConditionFault as fault:
-        entry.add(key, str(fault), "for example: classify.label == 'billing'")
+        report.add(where, str(fault), "for example: classify.label == 'billing'")
         return None
     for name in sorted(condition.names - known) if known is not None else ():
-        entry.add(key, f"nothing provides {shown(name)}", _provider_hint(entry, name, known or set()))
+        report.add(where, f"nothing provides {shown(name)}", _provider_hint(entry, name, known or set()))
     return condition
 
 

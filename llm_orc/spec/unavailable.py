@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llm_orc.domain.json import JsonObject, JsonValue
+from llm_orc.domain.json import JsonObject
 from llm_orc.registry import STRATEGIES
 from llm_orc.spec import fields
 from llm_orc.spec.scope import Entry
@@ -45,7 +45,6 @@ def _features(entry: Entry, agent: JsonObject) -> Iterator[str]:
     if "budget" in agent:
         yield "budget"
     yield from _shared(agent)
-    yield from _conditions(agent.get("depends_on"))
 
 
 def strategy_type(agent: JsonObject) -> str:
@@ -58,10 +57,3 @@ def _shared(data: JsonObject) -> Iterator[str]:
         yield "retries"
     if data.get("cache") not in (None, False, "off"):
         yield "cache"
-
-
-def _conditions(depends_on: JsonValue) -> Iterator[str]:
-    for needed in depends_on if isinstance(depends_on, list) else []:
-        if isinstance(needed, dict) and "condition" in needed:
-            yield "conditions in depends_on"
-            return

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_orc.spec.condition import ConditionFault, compile_condition
+from llm_orc.spec.condition import ConditionFault, all_of, compile_condition
 
 VALUES = {
     "classify": {"label": "billing", "score": 0.8},
@@ -69,6 +69,21 @@ def test_anything_else_is_refused(source):
 def test_no_text_raises_anything_else(source):
     with suppress(ConditionFault):
         compile_condition(source).holds(VALUES)
+
+
+@pytest.mark.parametrize(
+    ("sources", "holds"),
+    [(["flag", "text == 'x' or flag"], True), (["flag", "nothing"], False), (["nothing or flag"], True)],
+)
+def test_several_conditions_hold_where_each_does(sources, holds):
+    whole = all_of([compile_condition(source) for source in sources])
+    assert whole.holds(VALUES) is holds
+    assert compile_condition(whole.source).holds(VALUES) is holds
+    assert compile_condition(whole.source).names == whole.names
+
+
+def test_no_conditions_are_no_condition():
+    assert all_of([]) is None
 
 
 def test_an_attribute_is_a_key_and_never_pythons():

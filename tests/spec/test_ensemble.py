@@ -167,7 +167,7 @@ def test_a_failure_means_what_the_file_says(load: Load, written: str, meaning: o
         ("", "model_profile: safe", []),
         ("", "depends_on: [{agent: b}]", []),
         ("", "depends_on: [{agent: b, optional: true}]", []),
-        ("", "depends_on: [{agent: b, condition: x}]", ["agent 'a': conditions in depends_on"]),
+        ("", "depends_on: [{agent: b, condition: b}]", []),
         ("x-mine: 1\ntags: [a]\ntopaz_skill: s\nvalidation: {x: 1}\nserves: q", "x-own: 1, task: reasoning",
          []),
     ],

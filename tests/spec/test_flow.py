@@ -39,6 +39,8 @@ def problems(project: Path, agent: str) -> list[str]:
     [
         ("script: 'true', when: 'x ='", "4:37: this is not a condition: invalid syntax"),
         ("script: 'true', when: 's == 1'", "4:37: nothing provides 's' (add 's' to depends_on)"),
+        ("script: 'true', depends_on: [{agent: s, condition: 's >'}]", "4:66: this is not a condition"),
+        ("script: 'true', depends_on: [{agent: s, condition: success}]", "4:66: nothing provides 'success'"),
         ("script: 'true', fan_out: true", "4:40: there is no list to run over"),
         ("script: 'true', depends_on: [s], fan_out: z.items", "4:57: nothing provides 'z'"),
         ("script: 'true', input_key: k", "4:42: there is no output to take it from"),
