@@ -94,8 +94,8 @@ def list_of(agent: Agent, fan_out: FanOut, view: View) -> Sequence[JsonValue]:
         where, value = next(iter(view.dependencies.items()), ("", None))
     items = parsed(value) if not isinstance(value, Missing) else None
     if isinstance(items, str) or not isinstance(items, Sequence):
-        kind = "nothing" if items is None else type(items).__name__
-        raise FlowFailed(f"fan_out needs a list, and {where!r} is {_KINDS.get(kind, kind)}")
+        hint = "with output_format: json, a model's answer is read as JSON" if isinstance(items, str) else ""
+        raise FlowFailed(f"fan_out needs a list, and {where!r} is {_kind(items)}", hint=hint)
     return items
 
 
@@ -151,12 +151,21 @@ def parsed(value: JsonValue) -> JsonValue:
 def keys_of(value: JsonValue) -> str:
     """What could have been meant, as a hint."""
     value = parsed(value)
-    return f"it has {', '.join(map(repr, list(value)[:10]))}" if isinstance(value, Mapping) else ""
+    if isinstance(value, Mapping):
+        return f"it has {', '.join(map(repr, list(value)[:10]))}" if value else "it has no keys"
+    return f"it is {_kind(value)}"
+
+
+def _kind(value: JsonValue) -> str:
+    return _KINDS[type(value).__name__]
 
 
 _KINDS = {
+    "NoneType": "nothing",
     "str": "a text",
     "dict": "an object",
+    "list": "a list",
+    "tuple": "a list",
     "int": "a number",
     "float": "a number",
     "bool": "true or false",
