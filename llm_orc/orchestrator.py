@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -240,9 +240,26 @@ def _completed_work(work: Work, seed: int | None, timeout_seconds: float | None)
         case Loop(body=body):
             return replace(work, body=completed(body, seed, timeout_seconds))
         case Dispatch(allowed=allowed):
-            parts = {name: completed(part, seed, timeout_seconds) for name, part in allowed.items()}
-            return replace(work, allowed=parts)
+            return replace(work, allowed=_Completed(allowed, seed, timeout_seconds))
     return work
+
+
+class _Completed(Mapping[str, Ensemble]):
+    """The ensembles that a dispatch may choose, completed when they are chosen: it may be any."""
+
+    def __init__(self, allowed: Mapping[str, Ensemble], seed: int | None, seconds: float | None) -> None:
+        self._allowed = allowed
+        self._seed = seed
+        self._seconds = seconds
+
+    def __getitem__(self, name: str) -> Ensemble:
+        return completed(self._allowed[name], self._seed, self._seconds)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._allowed)
+
+    def __len__(self) -> int:
+        return len(self._allowed)
 
 
 def live_view() -> LiveView:

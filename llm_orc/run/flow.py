@@ -115,7 +115,8 @@ def chosen(work: Dispatch, view: View) -> Ensemble:
     if work.default is not None:
         return work.allowed[work.default]
     what = "nothing" if isinstance(name, Missing) else repr(name)[:80]
-    raise FlowFailed(f"dispatch: {shown(work.chosen_by)} is {what}, which is not allowed", hint=_listed(work))
+    why = "is not allowed" if work.allowed else "is the name of no ensemble"
+    raise FlowFailed(f"dispatch: {shown(work.chosen_by)} is {what}, which {why}", hint=_listed(work))
 
 
 def without_choice(work: Dispatch, view: View) -> View:

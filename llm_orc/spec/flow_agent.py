@@ -15,7 +15,7 @@ from llm_orc.domain.ensemble import (
 )
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.path import JsonPath, parse_path
-from llm_orc.errors import InvalidFile, OrcError
+from llm_orc.errors import FlowFailed, InvalidFile, NotFound, OrcError
 from llm_orc.spec import fields
 from llm_orc.spec.condition import CheckedCondition, ConditionFault, all_of, compile_condition
 from llm_orc.spec.document import Where
@@ -118,36 +118,49 @@ def read_dispatch(entry: Entry) -> Dispatch | None:
     settings = spec if isinstance(spec, dict) else {}
     source = spec if isinstance(spec, str) else fields.text(settings, "from")
     path = _path(entry, "dispatch", source.strip().removeprefix("${").removesuffix("}"))
-    if not isinstance(settings.get("allow"), list):
-        return Dispatch(chosen_by=path, allowed=_Any(entry))
-    allowed: dict[str, Ensemble] = {}
     default = fields.text(settings, "default")
+    checked: dict[str, Ensemble] = {}
     for name in (*fields.texts(settings, "allow"), *([default] if default else [])):
         found = _ensemble(entry, "dispatch", name)
         if found is not None:
-            allowed[name] = found
+            checked[name] = found
+    allowed = checked if isinstance(settings.get("allow"), list) else _Any(entry, checked)
     return Dispatch(chosen_by=path, allowed=allowed, default=default or None)
 
 
 class _Any(Mapping[str, Ensemble]):
-    """Every ensemble that can be called by name, read when it is asked for; never by path."""
+    """Every ensemble that can be called by name, read when it is asked for; never by path.
 
-    def __init__(self, entry: Entry) -> None:
+    One that is there but cannot be run raises `FlowFailed`: it is not the name that is wrong.
+    """
+
+    def __init__(self, entry: Entry, checked: Mapping[str, Ensemble]) -> None:
         self._library = entry.scope.library
+        self._checked = checked
 
     def __getitem__(self, name: str) -> Ensemble:
-        if self._library is None or not name or name.startswith((".", "/", "~")) or ".." in name:
+        if name in self._checked:
+            return self._checked[name]
+        if self._library is None:
             raise KeyError(name)
         try:
-            return self._library.find(name)
-        except OrcError as error:
+            found = self._library.named(name)
+        except NotFound as error:
             raise KeyError(name) from error
+        except InvalidFile as error:
+            hint = f"llm-orc validate {name}"
+            raise FlowFailed(f"dispatch: {name!r} cannot be run: {error.problems[0]}", hint=hint) from error
+        except OrcError as error:
+            raise FlowFailed(f"dispatch: {error.message}", hint=error.hint) from error
+        if found.unavailable:
+            raise FlowFailed(f"dispatch: {name!r} uses what is not available yet: {found.unavailable[0]}")
+        return found
 
     def __iter__(self) -> Iterator[str]:
-        return iter(())
+        return iter(self._checked)
 
     def __len__(self) -> int:
-        return 0
+        return len(self._checked)
 
 
 def _ensemble(entry: Entry, key: str, name: str) -> Ensemble | None:

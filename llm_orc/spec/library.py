@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from llm_orc.domain.ensemble import Ensemble
 from llm_orc.errors import NotFound, UsageFailed
-from llm_orc.spec.locate import find_ensemble, user_config_dir
+from llm_orc.spec.locate import find_ensemble, is_file, user_config_dir
 
+_SUFFIXES = (".yaml", ".yml")
 DEEPEST = 10
 """How deep ensembles may hold each other."""
 
@@ -25,8 +26,22 @@ class FileLibrary:
         self._found: dict[Path, Ensemble] = {}
 
     def find(self, name: str) -> Ensemble:
-        """Raises `NotFound`, `InvalidFile`, or `UsageFailed` for one that holds itself."""
-        file = self._locate(name).resolve()
+        """By name or path. Raises `NotFound`, `InvalidFile`, or `UsageFailed` for one that holds itself."""
+        return self._ensemble(self._locate(name))
+
+    def named(self, name: str) -> Ensemble:
+        """By name only: what a model wrote must not lead to just any file. Raises like `find`."""
+        path = PurePath(name)
+        is_path = path.is_absolute() or name.startswith((".", "~")) or ".." in path.parts
+        if not name or is_path or path.suffix in _SUFFIXES:
+            raise NotFound(f"{name!r} is not the name of an ensemble")
+        file = self._locate(name)
+        if file.suffix not in _SUFFIXES:
+            raise NotFound(f"no ensemble is called {name!r}")
+        return self._ensemble(file)
+
+    def _ensemble(self, file: Path) -> Ensemble:
+        file = file.resolve()
         if file in self._path:
             circle = [each.stem for each in (*self._path[self._path.index(file) :], file)]
             raise UsageFailed(
@@ -40,8 +55,8 @@ class FileLibrary:
 
     def _locate(self, name: str) -> Path:
         folder = self._path[-1].parent
-        for end in ("", ".yaml", ".yml", ".ensemble.yaml"):
-            if (folder / f"{name}{end}").is_file():
+        for end in ("", *_SUFFIXES, ".ensemble.yaml"):
+            if is_file(folder / f"{name}{end}"):
                 return folder / f"{name}{end}"
         if name.startswith((".", "/", "~")):
             raise NotFound(f"there is no ensemble file {name}")

@@ -49,7 +49,7 @@ def find_ensemble(text: str, project: Path, user_dir: Path | None, extra: Sequen
             )
         if hits:
             return hits[0]
-    if _is_file(given):
+    if is_file(given):
         return given
     raise NotFound(f"no ensemble is called {text!r}", hint=_hint(text, project, user_dir, extra))
 
@@ -85,13 +85,14 @@ def _hits(place: Path, name: str) -> list[Path]:
     if ".." in Path(name).parts:
         return []
     endings = [end + suffix for end in ("", _ENSEMBLE) for suffix in _SUFFIXES]
-    return [file for end in endings if _is_file(file := place / f"{name}{end}")]
+    return [file for end in endings if is_file(file := place / f"{name}{end}")]
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
+    """Whether it is a file that is there; no name makes this raise."""
     try:
         return path.is_file()
-    except OSError:  # a name that is too long
+    except (OSError, ValueError):  # a name that is too long, or holds a zero byte
         return False
 
 

@@ -22,6 +22,10 @@ class Library(Protocol):
         """Raises `InvalidFile` with the problems of a file, `OrcError` for one that is not there."""
         ...
 
+    def named(self, name: str) -> Ensemble:
+        """The same, for a name that is not to be a path."""
+        ...
+
 
 @dataclass(frozen=True)
 class Scope:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from llm_orc.domain.ensemble import Script
 from llm_orc.spec import fields
+from llm_orc.spec.locate import is_file
 from llm_orc.spec.redaction import shown
 from llm_orc.spec.scope import Entry, Scope
 
@@ -83,22 +84,13 @@ def _command_line(entry: Entry, text: str) -> tuple[str, ...] | None:
 
 def _search(scope: Scope, text: str) -> Path | None:
     """Relative to the ensemble's folder, the project, its `.llm-orc` or `.llm-orc/scripts`, in this order."""
-    if "\0" in text:
-        return None
     path = Path(text).expanduser() if text.startswith("~/") else Path(text)
     ours = scope.project / ".llm-orc"
     for folder in (scope.folder, scope.project, ours, ours / "scripts"):
         file = folder / path
-        if _is_file(file):
+        if is_file(file):
             return file.absolute()
     return None
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name that is too long
-        return False
 
 
 def _start(entry: Entry, path: Path) -> tuple[str, ...] | None:
