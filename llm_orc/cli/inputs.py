@@ -25,7 +25,7 @@ def input_text(given: str | None, *, named: bool, quiet: bool) -> str | None:
         if not quiet:
             _note_a_wait()
         return _stdin() or None
-    return given
+    return None if given is None else _text(given, "INPUT")
 
 
 def variable(entry: str) -> tuple[str, str]:
@@ -33,7 +33,16 @@ def variable(entry: str) -> tuple[str, str]:
     name, equals, value = entry.partition("=")
     if not equals or not name:
         raise UsageFailed(f"--var {entry!r} is not NAME=VALUE")
-    return name, _read(value[1:]) if value.startswith("@") else value
+    return name, _read(value[1:]) if value.startswith("@") else _text(value, f"--var {name}")
+
+
+def _text(argument: str, what: str) -> str:
+    """Bytes on the command line that are no text come as halves of characters."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError as error:
+        raise UsageFailed(f"{what} is not UTF-8 text", hint="give a file that is: @FILE") from error
+    return argument
 
 
 def _piped() -> bool:

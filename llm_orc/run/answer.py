@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from llm_orc.domain.ensemble import Llm
-from llm_orc.domain.json import JsonValue
+from llm_orc.domain.json import JsonValue, parse_json
 from llm_orc.errors import AnswerRejected
 
 _FENCED = re.compile(r"```(?:json)?\s*\n(.*?)\n?```", re.DOTALL)
@@ -27,8 +26,7 @@ def to_output(llm: Llm, text: str) -> JsonValue:
 def _json(text: str) -> JsonValue:
     fenced = _FENCED.search(text)
     try:
-        value: JsonValue = json.loads(fenced[1] if fenced else text)
+        return parse_json(fenced[1] if fenced else text)
     except ValueError as error:
         shown = text if len(text) <= 80 else f"{text[:77]}..."
         raise AnswerRejected(f"the answer is not JSON: {shown!r}") from error
-    return value

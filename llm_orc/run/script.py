@@ -17,7 +17,7 @@ import anyio
 from anyio.abc import ByteReceiveStream, Process
 
 from llm_orc.domain.ensemble import Script
-from llm_orc.domain.json import JsonObject, JsonValue
+from llm_orc.domain.json import JsonObject, JsonValue, parse_json
 from llm_orc.errors import ScriptFailed
 
 _LOG_BYTES = 100_000
@@ -126,10 +126,9 @@ def _parsed(script: Script, data: bytes) -> JsonValue:
     if not text or text[0] not in '{["-0123456789tfn':
         return text
     try:
-        value: JsonValue = json.loads(text)
+        return parse_json(text)
     except ValueError:
         return text
-    return value
 
 
 def _name(script: Script) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from llm_orc.domain.ensemble import Agent, Ensemble, FanOut, variable_name
-from llm_orc.domain.json import JsonObject, JsonValue
+from llm_orc.domain.json import JsonObject, JsonValue, parse_json
 from llm_orc.domain.outcome import Answered, Outcome
 from llm_orc.domain.path import JsonPath, Missing, shown, value_at
 from llm_orc.errors import FlowFailed
@@ -141,10 +140,9 @@ def parsed(value: JsonValue) -> JsonValue:
     """JSON in a text counts as what it says; any other text stays text."""
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
         try:
-            found: JsonValue = json.loads(value)
+            return parse_json(value)
         except ValueError:
             return value
-        return found
     return value
 
 

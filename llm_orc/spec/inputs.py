@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from difflib import get_close_matches
 
 from jsonschema import Draft7Validator
 
 from llm_orc.domain.ensemble import Ensemble, Llm
-from llm_orc.domain.json import JsonObject, JsonValue
+from llm_orc.domain.json import JsonObject, JsonValue, parse_json
 from llm_orc.errors import UsageFailed
 
 _HOW = "pass it as text, @FILE, - for standard input, or --var NAME=VALUE"
@@ -91,10 +90,9 @@ def _needed(ensemble: Ensemble, name: str) -> bool:
 
 def _parsed(text: str) -> JsonValue:
     try:
-        value: JsonValue = json.loads(text)
+        return parse_json(text)
     except ValueError:
         return text
-    return value
 
 
 def _known(ensemble: Ensemble, name: str) -> str:
