@@ -17,7 +17,7 @@ from llm_orc.domain.completion import Provider
 from llm_orc.domain.ensemble import Agent, Dispatch, Ensemble, Llm, Loop, SubEnsemble, Work
 from llm_orc.domain.events import Event, Observer
 from llm_orc.domain.json import JsonValue
-from llm_orc.domain.model import Fleet, Model
+from llm_orc.domain.model import Fleet, Model, Sampling
 from llm_orc.domain.outcome import RunResult
 from llm_orc.domain.strategy import Strategy
 from llm_orc.errors import NotAvailable, OrcError, Problem, Unreachable
@@ -233,8 +233,9 @@ def completed(ensemble: Ensemble, seed: int | None, timeout_seconds: float | Non
 
 def _completed_work(work: Work, seed: int | None, timeout_seconds: float | None) -> Work:
     match work:
-        case Llm(sampling=sampling) if sampling.seed is None:
-            return replace(work, sampling=replace(sampling, seed=seed))
+        case Llm(sampling=sampling, fallbacks=fallbacks) if seed is not None:
+            seeded = tuple(replace(model, sampling=_seeded(model.sampling, seed)) for model in fallbacks)
+            return replace(work, sampling=_seeded(sampling, seed), fallbacks=seeded)
         case SubEnsemble(ensemble=part):
             return replace(work, ensemble=completed(part, seed, timeout_seconds))
         case Loop(body=body):
@@ -242,6 +243,10 @@ def _completed_work(work: Work, seed: int | None, timeout_seconds: float | None)
         case Dispatch(allowed=allowed):
             return replace(work, allowed=_Completed(allowed, seed, timeout_seconds))
     return work
+
+
+def _seeded(sampling: Sampling, seed: int) -> Sampling:
+    return sampling if sampling.seed is not None else replace(sampling, seed=seed)
 
 
 class _Completed(Mapping[str, Ensemble]):

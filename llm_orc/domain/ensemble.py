@@ -66,7 +66,10 @@ class StrategySpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Llm:
-    """An agent that asks a model. `models` are its candidates in order; the first is the `fixed` choice."""
+    """An agent that asks a model. `models` are its candidates in order; the first is the `fixed` choice.
+
+    `sampling` holds for the candidates; each fallback has its own, the agent's settings included.
+    """
 
     models: tuple[Model, ...]
     system_prompt: str = ""

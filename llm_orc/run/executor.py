@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import anyio
@@ -132,6 +132,7 @@ class Executor:
                 if not rest:
                     raise
                 failed, model, rest = model, rest[0], rest[1:]
+                llm = replace(llm, sampling=model.sampling)
                 self._around.emit(FellBack(
                     agent=attempt.name, model=failed.name, to=model.name, cause=cause_of(error)
                 ))  # fmt: skip

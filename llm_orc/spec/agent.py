@@ -143,7 +143,7 @@ def _llm(entry: Entry) -> tuple[Llm, float | None]:
         sampling=choice.sampling(entry.own, entry.scope.defaults),
         output_schema=_output_schema(entry),
         output_format="json" if agent.get("output_format") == "json" else "text",
-        fallbacks=choice.fallbacks,
+        fallbacks=choice.sampled_fallbacks(entry.own, entry.scope.defaults),
     )
     return llm, profile.timeout_seconds if profile else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.model import Feature, Model, Profile, Sampling
@@ -37,7 +37,17 @@ class Choice:
         base = self.models[0].sampling if self.models else Sampling()
         if self.profile is not None:
             base = self.profile.sampling.over(base)
-        return fields.sampling(agent).over(fields.sampling(defaults).over(base))
+        return _over(agent, defaults, base)
+
+    def sampled_fallbacks(self, agent: JsonObject, defaults: JsonObject) -> tuple[Model, ...]:
+        """Each with all of its own settings: those of the agent's first choice are not for it."""
+        return tuple(
+            replace(model, sampling=_over(agent, defaults, model.sampling)) for model in self.fallbacks
+        )
+
+
+def _over(agent: JsonObject, defaults: JsonObject, base: Sampling) -> Sampling:
+    return fields.sampling(agent).over(fields.sampling(defaults).over(base))
 
 
 def choose_models(entry: Entry) -> Choice:
@@ -214,8 +224,10 @@ def _fallbacks(entry: Entry, profile: Profile | None) -> Iterator[Model]:
         # What cannot be resolved is reported by the checks.
         with suppress(UsageFailed):
             if name in fleet.profiles:
-                yield from resolve_profile(fleet.profiles[name], fleet, entry.scope.project)
-                pending = [*fleet.profiles[name].fallback, *pending]
+                profile_of = fleet.profiles[name]
+                for model in resolve_profile(profile_of, fleet, entry.scope.project):
+                    yield replace(model, sampling=profile_of.sampling.over(model.sampling))
+                pending = [*profile_of.fallback, *pending]
             else:
                 yield resolve_model(name, fleet, entry.scope.folder)
 
