@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,18 +45,33 @@ def test_a_yaml_file_has_no_problems(file):
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize(
-    ("pattern", "output"),
-    [
-        ("fan-out", "The answer is 17."),
-        ("route", "ten days"),
-        ("guard", "The answer is 71."),
-        ("loop", '"number": 128'),
-        ("parts", "The answer is 7."),
-    ],
-)
+PATTERNS = {
+    "fan-out": "The answer is 17.",
+    "route": "ten days",
+    "guard": "The answer is 71.",
+    "loop": '"number": 128',
+    "parts": "The answer is 7.",
+    "key": "The answer is 7.",
+    "fallback": "The answer is 7.",
+}
+PARTS = {"double", "math", "count"}
+FOLDER = ROOT / "examples" / "patterns"
+
+
+@pytest.mark.parametrize(("pattern", "output"), PATTERNS.items())
 def test_a_pattern_runs_on_embedded_models_and_scripts(pattern, output):
-    folder = ROOT / "examples" / "patterns"
-    done = run([sys.executable, "-m", "llm_orc", "invoke", f"{pattern}.yaml"], folder)
+    done = run([sys.executable, "-m", "llm_orc", "invoke", f"{pattern}.yaml"], FOLDER)
     assert done.returncode == 0, done.stderr
     assert output in done.stdout
+
+
+def test_every_pattern_of_the_manual_has_a_file_that_runs():
+    page = (ROOT / "docs" / "patterns.md").read_text(encoding="utf-8")
+    for section in page.split("\n## ")[1:]:
+        linked = re.findall(r"\(\.\./examples/patterns/([\w-]+)\.yaml\)", section)
+        assert linked, section.splitlines()[0]
+        assert set(linked) <= PATTERNS.keys()
+
+
+def test_every_file_of_the_patterns_is_run():
+    assert {file.stem for file in FOLDER.glob("*.yaml")} == PATTERNS.keys() | PARTS
