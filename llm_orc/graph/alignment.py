@@ -1,112 +1,85 @@
 """Give the nodes of ordered layers their horizontal coordinates: short edges, and long ones straight.
 
-Brandes, Köpf, "Fast and simple horizontal coordinate assignment", Graph Drawing 2001. The blocks are
-compacted over the graph of their neighbourhoods, as nodes have widths of their own.
+Gansner, Koutsofios, North, Vo, "A technique for drawing directed graphs", IEEE Transactions on Software
+Engineering 19 (1993), section 4: the least sum of what segments go sideways, weighted. It is solved by its
+dual, a flow of least cost, in which a segment is an arc in both directions with its weight as capacity, and
+the distance to keep between two neighbours is the gain of an arc from the left one to the right one.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+
+import networkx as nx
 
 from llm_orc.graph.layers import Layered, Order
 
 Separation = Callable[[int, int], float]
 """The least distance between the centres of two neighbours in a layer, left and right."""
 
+_Bound = tuple[int, int, int]
+"""Of two nodes the second is at least this far to the right of the first; a negative number is leeway."""
+
+_WEIGHTS = 1, 2, 8
+"""Of a segment between two nodes, between a node and a dummy, and between two dummies."""
+
 
 def centres(graph: Layered, order: Order, separation: Separation) -> list[float]:
-    """The horizontal centre of every node; the smallest is anything."""
-    place = [0] * len(graph.depth)
-    for layer in order:
-        for index, node in enumerate(layer):
-            place[node] = index
-    blocked = _blocked(graph, order, place)
-    found = []
-    for near, downward in ((graph.up, True), (graph.down, False)):
-        for rightmost in (False, True):
-            layers = order if downward else order[::-1]
-            if rightmost:
-                layers = [layer[::-1] for layer in layers]
-            root = _blocks(layers, near, blocked, [-at for at in place] if rightmost else place)
-            apart = (lambda one, other: separation(other, one)) if rightmost else separation
-            x = _compacted(layers, root, apart)
-            found.append([-at for at in x] if rightmost else x)
-    return _balanced(found)
+    """The horizontal centre of every node of a connected graph; the smallest is anything."""
+    apart = {pair: math.ceil(separation(*pair)) for layer in order for pair in pairwise(layer)}
+    weight = {
+        (one, other): _WEIGHTS[(one >= graph.real) + (other >= graph.real)]
+        for one, others in enumerate(graph.down)
+        for other in others
+    }
+    bounds = list(_bounds(len(graph.depth), apart, weight))
+    # Both ends of what is optimal are optimal, and so is the middle, in which parents stand over children.
+    left = _furthest(len(graph.depth), bounds)
+    right = _furthest(len(graph.depth), [(other, one, least) for one, other, least in bounds])
+    return [(one - other) / 2 for one, other in zip(left, right, strict=True)]
 
 
-def _blocked(graph: Layered, order: Order, place: Sequence[int]) -> set[tuple[int, int]]:
-    """Segments that cross a segment between two dummies: they give way, so that long edges stay straight."""
-    blocked = set()
-    for layer in order:
-        inner = [
-            (place[node], place[other])
-            for node in layer
-            if node >= graph.real
-            for other in graph.down[node]
-            if other >= graph.real
-        ]
-        for node in layer:
-            for other in graph.down[node]:
-                if node >= graph.real and other >= graph.real:
-                    continue
-                left, right = place[node], place[other]
-                if any((one - left) * (end - right) < 0 for one, end in inner):
-                    blocked.add((node, other))
-    return blocked
+def _bounds(
+    nodes: int, apart: dict[tuple[int, int], int], weight: dict[tuple[int, int], int]
+) -> Iterable[_Bound]:
+    """What holds for all the best coordinates, and for no others (complementary slackness)."""
+    network: nx.DiGraph[int] = nx.DiGraph()
+    network.add_nodes_from(range(nodes))
+    network.add_edges_from((one, other, {"weight": -least}) for (one, other), least in apart.items())
+    for (one, other), capacity in weight.items():
+        network.add_edge(one, other, weight=0, capacity=capacity)
+        network.add_edge(other, one, weight=0, capacity=capacity)
+    flow = nx.network_simplex(network)[1]
+    for (one, other), least in apart.items():
+        yield one, other, least
+        if flow[one][other]:
+            yield other, one, -least
+    for (one, other), capacity in weight.items():
+        for here, there in ((one, other), (other, one)):
+            if flow[here][there] < capacity:
+                yield here, there, 0
+            if flow[here][there] > 0:
+                yield there, here, 0
 
 
-def _blocks(
-    layers: Order, near: Sequence[Sequence[int]], blocked: set[tuple[int, int]], place: Sequence[int]
-) -> list[int]:
-    """Align nodes with a median neighbour of the layer before; every node's block by its first node."""
-    root = list(range(len(place)))
-    for layer in layers[1:]:
-        last = float("-inf")
-        for node in layer:
-            ends = sorted(near[node], key=place.__getitem__)
-            for median in ends[(len(ends) - 1) // 2 : len(ends) // 2 + 1]:
-                free = (median, node) not in blocked and (node, median) not in blocked
-                if free and place[median] > last:
-                    root[node], last = root[median], place[median]
-                    break
-    return root
-
-
-def _compacted(layers: Order, root: Sequence[int], separation: Separation) -> list[float]:
-    """Blocks as far left as they can be, then drawn towards what is right of them."""
-    left: dict[int, dict[int, float]] = {node: {} for node in root}
-    right: dict[int, dict[int, float]] = {node: {} for node in root}
-    for layer in layers:
-        for one, other in pairwise(layer):
-            a, b = root[one], root[other]
-            left[b][a] = right[a][b] = max(right[a].get(b, 0.0), separation(one, other))
-    x: dict[int, float] = {}
-    order = []
-    waiting = {block: len(before) for block, before in left.items()}
-    ready = deque(block for block, count in waiting.items() if count == 0)
-    while ready:
-        block = ready.popleft()
-        order.append(block)
-        x[block] = max((x[one] + apart for one, apart in left[block].items()), default=0.0)
-        for other in right[block]:
-            waiting[other] -= 1
-            if waiting[other] == 0:
-                ready.append(other)
-    for block in reversed(order):
-        if right[block]:
-            x[block] = max(x[block], min(x[other] - apart for other, apart in right[block].items()))
-    return [x[block] for block in root]
-
-
-def _balanced(found: Sequence[list[float]]) -> list[float]:
-    """The mean of the two middle ones of four coordinates, once they are aligned to the narrowest."""
-    widths = [max(x, default=0.0) - min(x, default=0.0) for x in found]
-    narrow = found[widths.index(min(widths))]
-    shifted = []
-    for index, x in enumerate(found):
-        end = max if index % 2 else min
-        by = end(narrow, default=0.0) - end(x, default=0.0)
-        shifted.append([at + by for at in x])
-    return [sum(sorted(four)[1:3]) / 2 for four in zip(*shifted, strict=True)]
+def _furthest(nodes: int, bounds: Sequence[_Bound]) -> list[int]:
+    """The longest paths from node 0: how far to the right of it each node must be at least."""
+    onward: list[list[tuple[int, int]]] = [[] for _ in range(nodes)]
+    for one, other, least in bounds:
+        onward[one].append((other, least))
+    far = [-(10**9)] * nodes
+    far[0] = 0
+    queue, waiting = deque([0]), [False] * nodes
+    while queue:
+        node = queue.popleft()
+        waiting[node] = False
+        for other, least in onward[node]:
+            if far[node] + least > far[other]:
+                far[other] = far[node] + least
+                if not waiting[other]:
+                    waiting[other] = True
+                    queue.append(other)
+    return far

@@ -7,6 +7,7 @@ and `routes` after. Lengths are pixels; y grows downwards.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,7 +18,7 @@ from llm_orc.graph.alignment import centres
 from llm_orc.graph.canonical import structural_order
 from llm_orc.graph.crossings import crossings, fewest_crossings
 from llm_orc.graph.layers import Layered, Order, layered, shortest_edges
-from llm_orc.graph.routes import Point, chain_points, gap, ports
+from llm_orc.graph.routes import Point, ports
 
 Size = tuple[float, float]
 """Width and height."""
@@ -27,6 +28,13 @@ _BESIDE = 28.0
 """Between two boxes."""
 _PASSING = 18.0
 """Between an edge and what is beside it."""
+_APART = 56.0
+"""Between parts of the DAG that have nothing to do with each other."""
+_COLUMNS = 12
+"""Of parts, where they are many."""
+_ROWS_APART = 46.0, 220.0
+_FLATTEST = 0.14
+"""Rows are apart by at least this part of what an edge between them goes sideways."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +81,16 @@ class _Part:
     graph: Layered
     order: Order
     x: Sequence[float]
+    width: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where a part stands: how far to the right, and in which row it begins."""
+
+    part: _Part
+    left: float
+    row: int
 
 
 def lay_out(depends_on: Mapping[str, Sequence[str]], size_of: Mapping[str, Size]) -> Layout:
@@ -85,23 +103,38 @@ def lay_out(depends_on: Mapping[str, Sequence[str]], size_of: Mapping[str, Size]
     network: nx.Graph[str] = nx.Graph()
     network.add_nodes_from(depends_on)
     network.add_edges_from((need, name) for name, needs in depends_on.items() for need in needs)
-    parts, left = [], _MARGIN
-    for connected in map(set, nx.connected_components(network)):
-        part = _part({name: depends_on[name] for name in depends_on if name in connected}, size_of, left)
-        left = _right(part) + 2 * _BESIDE
-        parts.append(part)
-    lines = _lines(parts)
+    connected = [set(names) for names in nx.connected_components(network)]
+    parts = [
+        _part({name: depends_on[name] for name in depends_on if name in part}, size_of) for part in connected
+    ]
+    places = _packed(parts)
+    lines = _lines(places)
+    boxes = {name: box for place in places for name, box in _boxes(place, lines)}
     return Layout(
-        boxes={name: box for part in parts for name, box in _boxes(part, lines)},
-        routes=tuple(route for part in parts for route in _routes(part, lines)),
-        rows=tuple(tuple(name for part in parts for name in _row(part, row)) for row in range(len(lines))),
-        width=round(max((_right(part) for part in parts), default=_MARGIN) + _MARGIN, 1),
+        boxes={name: boxes[name] for name in depends_on},
+        routes=tuple(route for place in places for route in _routes(place, lines)),
+        rows=tuple(tuple(name for place in places for name in _row(place, row)) for row in range(len(lines))),
+        width=round(max((place.left + place.part.width for place in places), default=_MARGIN) + _MARGIN, 1),
         height=round((lines[-1][1] if lines else _MARGIN) + _MARGIN, 1),
         crossings=sum(crossings(part.graph, part.order) for part in parts),
     )
 
 
-def _part(depends_on: Mapping[str, Sequence[str]], size_of: Mapping[str, Size], left: float) -> _Part:
+def _packed(parts: Sequence[_Part]) -> list[_Place]:
+    """Parts in columns, the ones with most rows first; a column is as high as the highest of them."""
+    rows = [len(part.order) for part in parts]
+    limit = max(*rows, math.ceil(sum(rows) / _COLUMNS), 0)
+    places: list[_Place] = []
+    left, right, row = _MARGIN, _MARGIN - _APART, 0
+    for part in sorted(parts, key=lambda part: -len(part.order)):
+        if row + len(part.order) > limit or not places:
+            left, row = right + _APART, 0
+        places.append(_Place(part=part, left=left, row=row))
+        right, row = max(right, left + part.width), row + len(part.order)
+    return places
+
+
+def _part(depends_on: Mapping[str, Sequence[str]], size_of: Mapping[str, Size]) -> _Part:
     index = {name: number for number, name in enumerate(depends_on)}
     up = [[index[need] for need in dict.fromkeys(needs)] for needs in depends_on.values()]
     # From here nodes are numbered by structure, so that their names and order change nothing.
@@ -119,8 +152,11 @@ def _part(depends_on: Mapping[str, Sequence[str]], size_of: Mapping[str, Size], 
         return (widths[one] + widths[other]) / 2 + between
 
     x = centres(graph, order, separation)
-    shift = left - min(at - width / 2 for at, width in zip(x, widths, strict=True))
-    return _Part(names=names, sizes=sizes, graph=graph, order=order, x=[at + shift for at in x])
+    left = min(at - width / 2 for at, width in zip(x, widths, strict=True))
+    right = max(at + width / 2 for at, width in zip(x, widths, strict=True))
+    return _Part(
+        names=names, sizes=sizes, graph=graph, order=order, x=[at - left for at in x], width=right - left
+    )  # fmt: skip
 
 
 def _as_given(graph: Layered, order: Order, given: Sequence[int]) -> Order:
@@ -143,52 +179,57 @@ def _as_given(graph: Layered, order: Order, given: Sequence[int]) -> Order:
     return order
 
 
-def _right(part: _Part) -> float:
-    ends = [at + width / 2 for at, (width, _) in zip(part.x, part.sizes, strict=False)]
-    return max(*ends, *part.x)
-
-
-def _row(part: _Part, row: int) -> list[str]:
-    layer = part.order[row] if row < len(part.order) else []
+def _row(place: _Place, row: int) -> list[str]:
+    part = place.part
+    layer = part.order[row - place.row] if 0 <= row - place.row < len(part.order) else []
     return [part.names[node] for node in layer if node < part.graph.real]
 
 
-def _lines(parts: Sequence[_Part]) -> list[tuple[float, float]]:
+def _lines(places: Sequence[_Place]) -> list[tuple[float, float]]:
     """Top and bottom of every row: rows are further apart where edges between them are flat."""
+    rows = max((place.row + len(place.part.order) for place in places), default=0)
+    heights, sideways = [0.0] * rows, [0.0] * rows
+    for place in places:
+        part = place.part
+        for node, depth in enumerate(part.graph.depth):
+            row = place.row + depth
+            if node < part.graph.real:
+                heights[row] = max(heights[row], part.sizes[node][1])
+            furthest = max((abs(part.x[end] - part.x[node]) for end in part.graph.down[node]), default=0.0)
+            sideways[row] = max(sideways[row], furthest)
     lines: list[tuple[float, float]] = []
     top = _MARGIN
-    for row in range(max((len(part.order) for part in parts), default=0)):
-        here = [(part, node) for part in parts if row < len(part.order) for node in part.order[row]]
-        height = max((part.sizes[node][1] for part, node in here if node < part.graph.real), default=0.0)
+    for height, furthest in zip(heights, sideways, strict=True):
         lines.append((top, top + height))
-        top += height + gap(
-            [part.x[other] - part.x[node] for part, node in here for other in part.graph.down[node]]
-        )
+        top += height + min(max(_ROWS_APART[0], _FLATTEST * furthest), _ROWS_APART[1])
     return lines
 
 
-def _boxes(part: _Part, lines: Sequence[tuple[float, float]]) -> list[tuple[str, Box]]:
+def _boxes(place: _Place, lines: Sequence[tuple[float, float]]) -> list[tuple[str, Box]]:
+    part = place.part
     boxes = []
     for node, (name, (width, height)) in enumerate(zip(part.names, part.sizes, strict=True)):
-        row = part.graph.depth[node]
-        y = sum(lines[row]) / 2
-        boxes.append(
-            (name, Box(x=round(part.x[node], 1), y=round(y, 1), width=width, height=height, row=row))
-        )
+        row = place.row + part.graph.depth[node]
+        x, y = round(place.left + part.x[node], 1), round(sum(lines[row]) / 2, 1)
+        boxes.append((name, Box(x=x, y=y, width=width, height=height, row=row)))
     return boxes
 
 
-def _routes(part: _Part, lines: Sequence[tuple[float, float]]) -> list[Route]:
-    graph = part.graph
-    below = {node: ports(part.x, node, graph.down[node], part.sizes[node][0]) for node in range(graph.real)}
-    above = {node: ports(part.x, node, graph.up[node], part.sizes[node][0]) for node in range(graph.real)}
+def _routes(place: _Place, lines: Sequence[tuple[float, float]]) -> list[Route]:
+    part = place.part
+    graph, x = part.graph, [place.left + at for at in part.x]
+    line = [lines[place.row + depth] for depth in graph.depth]
+    middle = [sum(ends) / 2 for ends in line]
+    below = [ports(x, node, graph.down[node], part.sizes[node][0]) for node in range(graph.real)]
+    above = [ports(x, node, graph.up[node], part.sizes[node][0]) for node in range(graph.real)]
     routes = []
     for chain in graph.chains:
         source, target = chain[0], chain[-1]
-        start = below[source][chain[1]], sum(lines[graph.depth[source]]) / 2 + part.sizes[source][1] / 2
-        end = above[target][chain[-2]], sum(lines[graph.depth[target]]) / 2 - part.sizes[target][1] / 2
-        passed = [(part.x[node], *lines[graph.depth[node]]) for node in chain[1:-1]]
-        last = lines[graph.depth[source]][1], lines[graph.depth[target]][0]
-        points = chain_points(start, passed, end, last)
-        routes.append(Route(source=part.names[source], target=part.names[target], points=points))
+        out, into = below[source][chain[1]], above[target][chain[-2]]
+        points = [(out, middle[source] + part.sizes[source][1] / 2), (out, line[source][1])]
+        for node in chain[1:-1]:
+            points += [(x[node], line[node][0]), (x[node], line[node][1])]
+        points += [(into, line[target][0]), (into, middle[target] - part.sizes[target][1] / 2)]
+        rounded = dict.fromkeys((round(at, 1), round(y, 1)) for at, y in points)
+        routes.append(Route(source=part.names[source], target=part.names[target], points=tuple(rounded)))
     return routes
