@@ -23,23 +23,29 @@ Separation = Callable[[int, int], float]
 _Bound = tuple[int, int, int]
 """Of two nodes the second is at least this far to the right of the first; a negative number is leeway."""
 
-_WEIGHTS = 1, 2, 8
-"""Of a segment between two nodes, between a node and a dummy, and between two dummies."""
-
 
 def centres(graph: Layered, order: Order, separation: Separation) -> list[float]:
     """The horizontal centre of every node of a connected graph; the smallest is anything."""
     apart = {pair: math.ceil(separation(*pair)) for layer in order for pair in pairwise(layer)}
     weight = {
-        (one, other): _WEIGHTS[(one >= graph.real) + (other >= graph.real)]
-        for one, others in enumerate(graph.down)
-        for other in others
+        (one, other): _weight(graph, one, other) for one, others in enumerate(graph.down) for other in others
     }
     bounds = list(_bounds(len(graph.depth), apart, weight))
     # Both ends of what is optimal are optimal, and so is the middle, in which parents stand over children.
     left = _furthest(len(graph.depth), bounds)
     right = _furthest(len(graph.depth), [(other, one, least) for one, other, least in bounds])
     return [(one - other) / 2 for one, other in zip(left, right, strict=True)]
+
+
+def _weight(graph: Layered, one: int, other: int) -> int:
+    """How much a segment insists on being straight.
+
+    Most of all inside a long edge; then, so that what stands alone is in line, where a node has one
+    dependency only, or one dependent.
+    """
+    if one >= graph.real and other >= graph.real:
+        return 32
+    return 4 + 2 * (len(graph.up[other]) == 1) + (len(graph.down[one]) == 1)
 
 
 def _bounds(

@@ -18,7 +18,7 @@ from llm_orc.graph.alignment import centres
 from llm_orc.graph.canonical import structural_order
 from llm_orc.graph.crossings import crossings, fewest_crossings
 from llm_orc.graph.layers import Layered, Order, layered, shortest_edges
-from llm_orc.graph.routes import Point, ports
+from llm_orc.graph.routes import Point, ports, straightened
 
 Size = tuple[float, float]
 """Width and height."""
@@ -26,14 +26,14 @@ Size = tuple[float, float]
 _MARGIN = 24.0
 _BESIDE = 28.0
 """Between two boxes."""
-_PASSING = 18.0
+_PASSING = 16.0
 """Between an edge and what is beside it."""
 _APART = 56.0
 """Between parts of the DAG that have nothing to do with each other."""
 _COLUMNS = 12
 """Of parts, where they are many."""
-_ROWS_APART = 46.0, 220.0
-_FLATTEST = 0.14
+_ROWS_APART = 46.0, 180.0
+_FLATTEST = 0.12
 """Rows are apart by at least this part of what an edge between them goes sideways."""
 
 
@@ -220,12 +220,13 @@ def _routes(place: _Place, lines: Sequence[tuple[float, float]]) -> list[Route]:
     graph, x = part.graph, [place.left + at for at in part.x]
     line = [lines[place.row + depth] for depth in graph.depth]
     middle = [sum(ends) / 2 for ends in line]
-    below = [ports(x, node, graph.down[node], part.sizes[node][0]) for node in range(graph.real)]
-    above = [ports(x, node, graph.up[node], part.sizes[node][0]) for node in range(graph.real)]
+    below = [ports(x, node, graph.down[node], part.sizes[node][0], graph.real) for node in range(graph.real)]
+    above = [ports(x, node, graph.up[node], part.sizes[node][0], graph.real) for node in range(graph.real)]
     routes = []
     for chain in graph.chains:
         source, target = chain[0], chain[-1]
-        out, into = below[source][chain[1]], above[target][chain[-2]]
+        passed = [x[node] for node in chain[1:-1]]
+        out, into = straightened(below[source][chain[1]], passed, above[target][chain[-2]])
         points = [(out, middle[source] + part.sizes[source][1] / 2), (out, line[source][1])]
         for node in chain[1:-1]:
             points += [(x[node], line[node][0]), (x[node], line[node][1])]
