@@ -23,6 +23,8 @@ Separation = Callable[[int, int], float]
 _Bound = tuple[int, int, int]
 """Of two nodes the second is at least this far to the right of the first; a negative number is leeway."""
 
+_DEEPEST = 64
+
 
 def centres(graph: Layered, order: Order, separation: Separation) -> list[float]:
     """The horizontal centre of every node of a connected graph; the smallest is anything."""
@@ -41,11 +43,13 @@ def _weight(graph: Layered, one: int, other: int) -> int:
     """How much a segment insists on being straight.
 
     Most of all inside a long edge; then, so that what stands alone is in line, where a node has one
-    dependency only, or one dependent.
+    dependency only, or one dependent; then further down, so that a node stands over the middle of its
+    dependents rather than under its dependencies.
     """
     if one >= graph.real and other >= graph.real:
-        return 32
-    return 4 + 2 * (len(graph.up[other]) == 1) + (len(graph.down[one]) == 1)
+        return 32 * _DEEPEST
+    lonely = 4 + 2 * (len(graph.up[other]) == 1) + (len(graph.down[one]) == 1)
+    return lonely * _DEEPEST + min(graph.depth[one], _DEEPEST - 1)
 
 
 def _bounds(

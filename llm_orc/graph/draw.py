@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Literal
 
 from llm_orc.domain.ensemble import Ensemble
+from llm_orc.domain.text import one_line
 from llm_orc.graph.agent_graph import AgentGraph
 from llm_orc.graph.card import HEIGHT, card, kind_of, served_by
 from llm_orc.graph.dot import dot
@@ -14,6 +15,8 @@ from llm_orc.graph.layout import Layout, lay_out
 from llm_orc.graph.svg import svg
 
 Form = Literal["text", "mermaid", "dot", "svg", "json"]
+_GUARD = 60
+"""Columns that a condition may take."""
 _MERMAID = str.maketrans({'"': "#quot;", "<": "#lt;", ">": "#gt;", "&": "#amp;", "#": "#35;", "\n": " "})
 
 
@@ -45,9 +48,9 @@ def _graph(ensemble: Ensemble) -> AgentGraph:
 
 
 def _text(ensemble: Ensemble, graph: AgentGraph) -> str:
-    """A line per agent, numbered by layer: name, what serves it, and what it depends on."""
+    """A line per agent, numbered by layer: name, what serves it, what it depends on, and its condition."""
     names = max(map(len, ensemble.agents), default=0)
-    served = {name: served_by(agent) for name, agent in ensemble.agents.items()}
+    served = {name: card(agent).line for name, agent in ensemble.agents.items()}
     widest = max(map(len, served.values()), default=0)
     margin = len(str(len(graph.layers)))
     counted = f"{_count(len(ensemble.agents), 'agent')} in {_count(len(graph.layers), 'layer')}"
@@ -57,6 +60,8 @@ def _text(ensemble: Ensemble, graph: AgentGraph) -> str:
             number = str(depth) if place == 0 else ""
             needs = graph.depends_on[name]
             arrow = f"  <- {', '.join(needs)}" if needs else ""
+            when = ensemble.agents[name].when
+            arrow += f"  when {one_line(when.source, _GUARD)}" if when is not None else ""
             out = "  => output" if name in ensemble.outputs else ""
             lines.append(
                 f"{number:>{margin}}  {name:<{names}}  {served[name]:<{widest}}{arrow}{out}".rstrip()

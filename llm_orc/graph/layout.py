@@ -201,7 +201,7 @@ def _lines(places: Sequence[_Place]) -> list[tuple[float, float]]:
     top = _MARGIN
     for height, furthest in zip(heights, sideways, strict=True):
         lines.append((top, top + height))
-        top += height + min(max(_ROWS_APART[0], _FLATTEST * furthest), _ROWS_APART[1])
+        top += height + round(min(max(_ROWS_APART[0], _FLATTEST * furthest), _ROWS_APART[1]))
     return lines
 
 

@@ -10,7 +10,7 @@ _APART = 14.0
 """Between two edges at a box, where it is wide enough."""
 _REACH = 0.4
 """How far from the middle of a box edges meet it, as a part of its width."""
-_HAIR = 4.0
+_HAIR = 3.0
 
 
 def ports(x: Sequence[float], node: int, ends: Sequence[int], width: float, real: int) -> Mapping[int, float]:
