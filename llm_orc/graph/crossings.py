@@ -19,7 +19,7 @@ from llm_orc.graph.layers import Layered, Order
 _SWEEPS = 24
 _STEPS = 1_200_000
 """Neighbours passed while sifting, after which nothing is shaken any more: less than half a second."""
-_SHAKES = 250
+_SHAKES = 300
 _HOPELESS = -25
 """How many crossings a node may cost on its way before the search for a better place is given up."""
 
@@ -68,6 +68,7 @@ class _Sifted:
         self._graph, self.order = graph, order
         self._place = _places(graph, order)
         self._between = [_crossings_below(graph, layer, self._place) for layer in order]
+        self._long = [chain[1:-1] for chain in graph.chains if len(chain) > 2]
         self.steps = 0
 
     @property
@@ -78,18 +79,36 @@ class _Sifted:
     def shake(self, chance: random.Random) -> None:
         """Disturb a few layers and settle again; go back if that made it worse."""
         before, between = [list(layer) for layer in self.order], list(self._between)
-        top = int(chance.random() * len(self.order))
-        window = range(top, min(len(self.order), top + 1 + int(chance.random() * 6)))
+        long = chance.random() < 0.5 and self._long
+        window = self._carry(long, chance) if long else self._mix(chance)
         for step in window:
-            layer = self.order[step]
-            reach = 1 + 0.3 * len(layer)
-            key = {node: index + reach * chance.random() for index, node in enumerate(layer)}
-            layer.sort(key=key.__getitem__)
             self._number(step)
         self.settle({*window, window.start - 1, window.stop} & set(range(len(self.order))))
         if self.count > sum(between):
             self.order, self._between = before, between
             self._place = _places(self._graph, before)
+
+    def _mix(self, chance: random.Random) -> range:
+        """Move the nodes of up to six layers at random, by a share of the layer."""
+        top = int(chance.random() * len(self.order))
+        window = range(top, min(len(self.order), top + 1 + int(chance.random() * 6)))
+        share = 0.1 + 0.9 * chance.random() ** 2
+        for step in window:
+            layer = self.order[step]
+            reach = 1 + share * len(layer)
+            key = {node: index + reach * chance.random() for index, node in enumerate(layer)}
+            layer.sort(key=key.__getitem__)
+        return window
+
+    def _carry(self, long: Sequence[Sequence[int]], chance: random.Random) -> range:
+        """Move a long edge as a whole, to the left or right of what it passes."""
+        dummies = long[int(chance.random() * len(long))]
+        share = chance.random()
+        for node in dummies:
+            layer = self.order[self._graph.depth[node]]
+            layer.remove(node)
+            layer.insert(round(share * len(layer)), node)
+        return range(self._graph.depth[dummies[0]], self._graph.depth[dummies[-1]] + 1)
 
     def settle(self, layers: Iterable[int]) -> None:
         """Sift layers, and those next to a layer that changed, until nothing moves."""

@@ -80,7 +80,10 @@ def _curve(points: list[Point]) -> str:
     return "".join(path)
 
 
-_GUARD = '<path class="guard" d="M0-8.5L8.5 0L0 8.5L-8.5 0Z"/><path class="sign" d="M-2-2.2A2 2 0 1 1 .8-.4Q0 0 0 1.2M0 3.7V3.8"/>'
+_GUARD = (
+    '<path class="guard" d="M0-8.5L8.5 0L0 8.5L-8.5 0Z"/>'
+    '<path class="sign" d="M-2-2.2A2 2 0 1 1 .8-.4Q0 0 0 1.2M0 3.7V3.8"/>'
+)
 _OUT = '<path class="out" d="M0 0V9M-4 5l4 4.5l4-4.5"/>'
 
 

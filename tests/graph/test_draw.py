@@ -124,7 +124,8 @@ def test_svg_marks_a_condition_a_fan_out_and_a_dependency_that_may_be_missing():
     root = ElementTree.fromstring(draw(made, "svg"))
     titles = [title.text for title in root.iter("{http://www.w3.org/2000/svg}title")]
     assert titles == [
-        "e", "a → b (may be missing)", "a: script", "when input != '<none>'", "b: script · per item", "output",
+        "e", "a → b (may be missing)", "a: script", "when input != '<none>'", "b: script · per item",
+        "output",
     ]  # fmt: skip
     cards = [rect for rect in root.iterfind(".//{*}rect") if "card" in rect.attrib["class"]]
     assert len(cards) == 1 + 3

@@ -98,9 +98,9 @@ def test_other_names_in_another_order_cross_as_often(dag, rng):
     assert drawn(renamed).crossings == drawn(dag).crossings
 
 
-@unhurried
+@settings(unhurried, derandomize=True, max_examples=200)
 @given(dags(max_size=10))
-def test_edges_never_cross_more_often_than_after_plain_sweeps(dag):
+def test_edges_cross_no_more_often_than_after_plain_sweeps(dag):
     assert drawn(dag).crossings <= plain_crossings(dag)
 
 
