@@ -17,8 +17,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from llm_orc.graph.layers import Layered, Order
 
 _SWEEPS = 24
-_STEPS = 1_200_000
-"""Neighbours passed while sifting, after which nothing is shaken any more: less than half a second."""
+_STEPS = 3_000_000
+"""Ends of segments passed while sifting, after which nothing is shaken any more: about half a second."""
 _SHAKES = 300
 _HOPELESS = -25
 """How many crossings a node may cost on its way before the search for a better place is given up."""
@@ -138,7 +138,7 @@ class _Sifted:
         }
         above = len(self.order[step - 1]) if step else 0
         below = len(self.order[step + 1]) if step + 1 < len(self.order) else 0
-        moved = False
+        moved, before = False, self.steps
         for node in list(layer):
             index = layer.index(node)
             sides = _sides(ends[node][0], above), _sides(ends[node][1], below)
@@ -149,6 +149,7 @@ class _Sifted:
                 layer.insert(index + by, layer.pop(index))
                 moved = True
         self._number(step)
+        self.steps += (self.steps - before) * sum(len(a) + len(b) for a, b in ends.values()) // len(layer)
         return moved
 
     def _way(self, passed: _Ends, sides: tuple[list[int], list[int]], sign: int) -> tuple[int, int]:
