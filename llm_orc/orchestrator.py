@@ -108,8 +108,8 @@ class Orchestrator:
         """A model of the fleet, or `provider/name`. Raises `NotFound` or `UsageFailed`."""
         return resolve_model(name, self.fleet, self.project)
 
-    def draw(self, ensemble: Ensemble, form: Literal["text", "mermaid", "json"]) -> str:
-        """The ensemble's DAG as text for a terminal, a Mermaid flowchart, or JSON."""
+    def draw(self, ensemble: Ensemble, form: Literal["text", "mermaid", "dot", "svg", "json"]) -> str:
+        """The ensemble's DAG as text for a terminal, a Mermaid flowchart, Graphviz DOT, SVG, or JSON."""
         from llm_orc.graph.draw import draw
 
         return draw(ensemble, form)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from xml.etree import ElementTree
 
 import pytest
 
@@ -56,8 +57,26 @@ def test_a_graph_is_printed_as_json(drawn):
     graph = json.loads(drawn("graph", "e.yaml", "--format", "json").stdout)
     assert graph["layers"] == [['a"<b>#&'], ["last"]]
     assert graph["agents"]["last"] == {
-        "layer": 2, "depends_on": ['a"<b>#&'], "served_by": "script", "output": True,
+        "layer": 2, "depends_on": ['a"<b>#&'], "served_by": "script", "output": True, "kind": "script",
+        "box": {"x": 85.0, "y": 142.0, "width": 104.0, "height": 48.0, "row": 1},
     }  # fmt: skip
+    assert [(edge["from"], edge["to"]) for edge in graph["edges"]] == [('a"<b>#&', "last")]
+    assert graph["edges"][0]["points"] == [[85.0, 72.0], [85.0, 118.0]]
+
+
+def test_a_graph_is_drawn_for_graphviz_with_its_labels_escaped(drawn):
+    assert drawn("graph", "e.yaml", "--format", "dot").stdout == (
+        'digraph "e" {\n    node [shape=box, style=rounded, fontname="sans-serif"];\n'
+        '    a0 [label="a\\"<b>#&\\nscripted/m", color="#4c5be0"];\n'
+        '    a1 [label="last\\nscript", color="#0c8565", penwidth=2];\n    a0 -> a1;\n}\n'
+    )
+
+
+def test_a_graph_is_drawn_as_svg_into_a_file(drawn):
+    done = drawn("graph", "e.yaml", "--format", "svg", "--output", "e.svg")
+    assert (done.returncode, done.stdout) == (0, "")
+    names = [text.text for text in ElementTree.parse(drawn.folder / "e.svg").iterfind(".//{*}text")]
+    assert names == ["e", 'a"<b>#&', "scripted/m", "last", "script"]
 
 
 @pytest.mark.parametrize("kind", ["ensemble", "models", "config"])
