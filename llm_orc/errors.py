@@ -20,6 +20,7 @@ OrcError                      exit code
     ├── ScriptFailed              1   a script ended badly or printed what cannot be used
     ├── PromptFailed              1   a prompt could not be rendered with the values at hand
     ├── AnswerRejected            1   an answer that does not satisfy its `output_schema`
+    ├── ToolFailed                1   a tool cannot be used, or a model calls tools without end
     ├── FlowFailed                1   a list, choice or loop that cannot go on with what it has
     └── NestedFailed              1   an agent of an ensemble that runs as an agent failed
 """
@@ -159,6 +160,10 @@ class PromptFailed(AgentFailed):
 
 class AnswerRejected(AgentFailed):
     """An answer that does not satisfy its `output_schema`."""
+
+
+class ToolFailed(AgentFailed):
+    """A tool that cannot be used, or a model that calls tools without ever answering."""
 
 
 class FlowFailed(AgentFailed):

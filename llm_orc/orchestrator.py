@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import anyio
 
 from llm_orc.domain.completion import Provider
-from llm_orc.domain.ensemble import Agent, Dispatch, Ensemble, Llm, Loop, SubEnsemble, Work
+from llm_orc.domain.ensemble import Agent, Dispatch, Ensemble, Llm, Loop, StrategySpec, SubEnsemble, Work
 from llm_orc.domain.events import Event, Observer
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.model import Fleet, Model, Sampling
@@ -53,7 +53,8 @@ class Orchestrator:
         self._flags = flags or {}
         self._given = dict(providers or {})
         self._open: dict[tuple[str, str | None, str | None], Provider] = {}
-        self._strategies: dict[str, Strategy] = {}
+        # With the specification, so that its id stays its own.
+        self._strategies: dict[int, tuple[StrategySpec, Strategy]] = {}
         self._settings: Settings | None = None
         self._fleet: Fleet | None = None
 
@@ -203,11 +204,14 @@ class Orchestrator:
             self._open[key] = kind(base_url=model.base_url, api_key_env=model.api_key_env)
         return self._open[key]
 
-    def strategy_of(self, name: str) -> Strategy:
-        """The strategy of that name."""
-        if name not in self._strategies:
-            self._strategies[name] = find("strategy", name, STRATEGIES)()
-        return self._strategies[name]
+    def strategy_of(self, spec: StrategySpec) -> Strategy:
+        """The strategy that an agent asks for: one for each specification."""
+        made = self._strategies.get(id(spec))
+        if made is None:
+            parts = {name: self.strategy_of(part) for name, part in spec.parts.items()}
+            kind = find("strategy", spec.type, STRATEGIES)
+            made = self._strategies[id(spec)] = (spec, kind(**spec.settings, **spec.models, **parts))
+        return made[1]
 
     async def probe(self, model: Model) -> OrcError | None:
         """Why the model could not be served now; None when it could. Generates nothing."""
@@ -233,9 +237,8 @@ def completed(ensemble: Ensemble, seed: int | None, timeout_seconds: float | Non
 
 def _completed_work(work: Work, seed: int | None, timeout_seconds: float | None) -> Work:
     match work:
-        case Llm(sampling=sampling, fallbacks=fallbacks) if seed is not None:
-            seeded = tuple(replace(model, sampling=_seeded(model.sampling, seed)) for model in fallbacks)
-            return replace(work, sampling=_seeded(sampling, seed), fallbacks=seeded)
+        case Llm(models=models, fallbacks=fallbacks) if seed is not None:
+            return replace(work, models=_seeded(models, seed), fallbacks=_seeded(fallbacks, seed))
         case SubEnsemble(ensemble=part):
             return replace(work, ensemble=completed(part, seed, timeout_seconds))
         case Loop(body=body):
@@ -245,8 +248,9 @@ def _completed_work(work: Work, seed: int | None, timeout_seconds: float | None)
     return work
 
 
-def _seeded(sampling: Sampling, seed: int) -> Sampling:
-    return sampling if sampling.seed is not None else replace(sampling, seed=seed)
+def _seeded(models: tuple[Model, ...], seed: int) -> tuple[Model, ...]:
+    sampling = Sampling(seed=seed)
+    return tuple(replace(model, sampling=model.sampling.over(sampling)) for model in models)
 
 
 class _Completed(Mapping[str, Ensemble]):

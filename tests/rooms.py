@@ -39,6 +39,7 @@ HOMES: dict[str, set[str]] = {
     "highspy": {"plan"},
     "anyio": {"run", "providers", "strategies", "engines", "orchestrator", "cli", "serve", "bench"},
     "sqlite3": {"run"},
+    "mcp": {"run/mcp_servers.py", "serve"},
     "httpx": {"providers/http.py"},
     "httpx2": {"providers/http.py"},
     "xllamacpp": {"providers/llamacpp.py"},

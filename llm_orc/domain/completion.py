@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -136,16 +136,3 @@ class Provider(Protocol):
     async def aclose(self) -> None:
         """Let go of connections and memory; the provider is not used again."""
         ...
-
-
-class Ask(Protocol):
-    """How a strategy reaches its agent's models: through plan, limits, budget, journal and trace."""
-
-    def __call__(
-        self,
-        messages: tuple[Message, ...],
-        *,
-        sampling: Sampling | None = None,
-        n: int = 1,
-        top_logprobs: int | None = None,
-    ) -> Awaitable[Completion]: ...

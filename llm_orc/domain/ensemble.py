@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
+from llm_orc.domain.completion import Tool
 from llm_orc.domain.json import JsonObject, JsonValue
-from llm_orc.domain.model import Model, Sampling
+from llm_orc.domain.model import Model
 from llm_orc.domain.path import JsonPath
 
+MAX_TOOL_CALLS = 10
 _NOT_A_WORD = re.compile(r"[^A-Za-z0-9_]")
 
 
@@ -58,17 +60,23 @@ class Demo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrategySpec:
-    """Which strategy an agent uses, and its settings as the file has them."""
+    """Which strategy an agent uses, and its settings.
+
+    `models` are the settings that name models, resolved; `parts` those that are strategies themselves.
+    """
 
     type: str = "single"
     settings: JsonObject = field(default_factory=dict)
+    models: Mapping[str, Model | tuple[Model, ...]] = field(default_factory=dict)
+    parts: Mapping[str, StrategySpec] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Llm:
     """An agent that asks a model. `models` are its candidates in order; the first is the `fixed` choice.
 
-    `sampling` holds for the candidates; each fallback has its own, the agent's settings included.
+    Each model carries the sampling that it is asked with, the agent's own settings included. `tools` are
+    what the model may call on the way to one answer, at most `max_tool_calls` times.
     """
 
     models: tuple[Model, ...]
@@ -76,10 +84,11 @@ class Llm:
     prompt: Prompt | None = None
     demos: tuple[Demo, ...] = ()
     strategy: StrategySpec = StrategySpec()
-    sampling: Sampling = Sampling()
     output_schema: OutputSchema | None = None
     output_format: Literal["text", "json"] = "text"
     fallbacks: tuple[Model, ...] = ()
+    tools: tuple[ToolSource, ...] = ()
+    max_tool_calls: int = MAX_TOOL_CALLS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +99,30 @@ class Script:
     parameters: JsonObject = field(default_factory=dict)
     directory: str = "."
     max_output_bytes: int = 10_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptTool:
+    """A tool that is a program. With `bare`, its only argument `input` is given to it as it is."""
+
+    tool: Tool
+    script: Script
+    timeout_seconds: float | None = None
+    bare: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class McpTools:
+    """The tools of a server that speaks the Model Context Protocol over its standard streams.
+
+    `only` names the one tool that is offered; "": all of them. `description` takes the place of its own.
+    """
+
+    command: tuple[str, ...]
+    directory: str = "."
+    only: str = ""
+    description: str = ""
+    timeout_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +199,7 @@ class Default:
 
 OnFailure: TypeAlias = Stop | Skip | Default
 Work: TypeAlias = "Llm | Script | SubEnsemble | Loop | Dispatch | Later"
+ToolSource: TypeAlias = ScriptTool | McpTools
 InputScope: TypeAlias = Literal["all", "dependencies", "input"]
 
 

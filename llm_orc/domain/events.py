@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeAlias
 
 from llm_orc.domain.completion import Usage
+from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import Cause, Outcome, RunResult
 
 
@@ -32,10 +33,11 @@ class AgentStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCalled:
-    """A request is about to be sent."""
+    """A request is about to be sent; `call` counts those of the agent from 1."""
 
     type: ClassVar[str] = "model_called"
     agent: str
+    call: int
     model: str
     n: int
 
@@ -46,6 +48,7 @@ class ModelAnswered:
 
     type: ClassVar[str] = "model_answered"
     agent: str
+    call: int
     model: str
     usage: Usage
     cost_usd: float | None
@@ -59,9 +62,46 @@ class ModelFailed:
 
     type: ClassVar[str] = "model_failed"
     agent: str
+    call: int
     model: str
     cause: Cause
     duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCalled:
+    """A model wants a tool called; `call` counts the tool calls of the agent from 1."""
+
+    type: ClassVar[str] = "tool_called"
+    agent: str
+    call: int
+    tool: str
+    arguments: JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolAnswered:
+    """A tool call ended; the model is shown `output`, which says what went wrong where `error` is set."""
+
+    type: ClassVar[str] = "tool_answered"
+    agent: str
+    call: int
+    tool: str
+    output: str
+    error: Cause | None
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategyStep:
+    """What a strategy just did: a sample, a vote, an early stop, an escalation, a critique."""
+
+    type: ClassVar[str] = "strategy_step"
+    agent: str
+    strategy: str
+    step: str
+    message: str
+    detail: JsonObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +186,9 @@ Happening: TypeAlias = (
     | ModelCalled
     | ModelAnswered
     | ModelFailed
+    | ToolCalled
+    | ToolAnswered
+    | StrategyStep
     | ScriptLogged
     | AgentFinished
     | FellBack

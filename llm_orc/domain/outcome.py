@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from llm_orc.domain.completion import Usage
-from llm_orc.domain.json import JsonValue
+from llm_orc.domain.json import JsonObject, JsonValue
 
 NO_USAGE = Usage()
 
@@ -38,12 +38,14 @@ class Effort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """The agent did its work. `confidence` is in [0, 1], None when nothing measured it.
-    `replaced` holds the failure when `output` is the `on_failure` default."""
+    """The agent did its work. `confidence` is in [0, 1], None when nothing measured it; `evidence` is
+    what the strategy has to show for it. `replaced` holds the failure when `output` is the `on_failure`
+    default."""
 
     output: JsonValue
     effort: Effort
     confidence: float | None = None
+    evidence: JsonObject = field(default_factory=dict)
     replaced: Cause | None = None
 
 

@@ -39,6 +39,7 @@ def outcome_json(outcome: Outcome) -> dict[str, JsonValue]:
         "model": effort.model if effort else None,
         "strategy": effort.strategy if effort else None,
         "confidence": outcome.confidence if isinstance(outcome, Answered) else None,
+        "evidence": outcome.evidence if isinstance(outcome, Answered) else {},
         "samples": effort.samples if effort else 0,
         "usage": usage_json(effort.usage if effort else Usage()),
         "cost_usd": effort.cost_usd if effort else 0.0,

@@ -2,67 +2,130 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
 from time import perf_counter
 
 from llm_orc.domain.completion import Completion, Message, Provider, Request, Usage
-from llm_orc.domain.ensemble import Llm
-from llm_orc.domain.events import ModelAnswered, ModelCalled, ModelFailed
+from llm_orc.domain.ensemble import Ensemble, Llm
+from llm_orc.domain.events import ModelAnswered, ModelCalled, ModelFailed, StrategyStep
+from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model, Sampling
 from llm_orc.errors import OrcError
 from llm_orc.run.attempt import Attempt, cause_of
 from llm_orc.run.stream import EventStream
+from llm_orc.run.together import together
+from llm_orc.run.tool_loop import ToolLoop
+from llm_orc.run.toolbox import Toolbox
+
+ProviderOf = Callable[[Model], Provider]
+RunNested = Callable[[Ensemble, JsonObject, Attempt], Awaitable[JsonValue]]
 
 
 class Asking:
-    """Asks one model for one agent."""
+    """Asks the models of one agent."""
 
-    __slots__ = ("_attempt", "_emit", "_llm", "_model", "_provider")
+    __slots__ = ("_attempt", "_emit", "_llm", "_nested", "_provider_of", "_tools", "models")
 
     def __init__(
-        self, llm: Llm, model: Model, provider: Provider, attempt: Attempt, emit: EventStream
+        self,
+        llm: Llm,
+        models: tuple[Model, ...],
+        attempt: Attempt,
+        *,
+        provider_of: ProviderOf,
+        emit: EventStream,
+        nested: RunNested,
+        tools: Toolbox | None,
     ) -> None:
+        self.models = models
         self._llm = llm
-        self._model = model
-        self._provider = provider
         self._attempt = attempt
+        self._provider_of = provider_of
         self._emit = emit
+        self._nested = nested
+        self._tools = tools
 
     async def __call__(
         self,
         messages: tuple[Message, ...],
         *,
+        model: Model | None = None,
         sampling: Sampling | None = None,
         n: int = 1,
         top_logprobs: int | None = None,
+        aside: bool = False,
+        steps: int | None = None,
     ) -> Completion:
-        attempt, model, emit = self._attempt, self._model, self._emit
-        schema = self._llm.output_schema
+        model = model or self.models[0]
+        schema = None if aside else self._llm.output_schema
         request = Request(
             model=model,
             messages=messages,
-            sampling=sampling or self._llm.sampling,
+            sampling=model.sampling if sampling is None else sampling.over(model.sampling),
             n=n,
             top_logprobs=top_logprobs,
             schema=schema.schema if schema is not None and "json_schema" in model.supports else None,
         )
+        if self._tools is not None and not aside:
+            by_text = steps is not None or "tools" not in model.supports
+            loop = ToolLoop(self._tools, steps or self._llm.max_tool_calls, self._once, by_text=by_text)
+            return await _drawn(request, loop)
+        if n > 1 and "n" not in model.supports:
+            return await _drawn(request, self._once)
+        return await self._once(request)
+
+    async def run(self, ensemble: Ensemble, inputs: JsonObject) -> JsonValue:
+        return await self._nested(ensemble, inputs, self._attempt)
+
+    def note(self, step: str, message: str, **detail: JsonValue) -> None:
+        self._emit(StrategyStep(
+            agent=self._attempt.name, strategy=self._llm.strategy.type, step=step, message=message,
+            detail=detail,
+        ))  # fmt: skip
+
+    async def _once(self, request: Request) -> Completion:
+        attempt, model, emit = self._attempt, request.model, self._emit
         attempt.attempts += 1
-        emit(ModelCalled(agent=attempt.name, model=model.name, n=n))
+        call = attempt.attempts
+        emit(ModelCalled(agent=attempt.name, call=call, model=model.name, n=request.n))
         began = perf_counter()
         try:
-            completion = await self._provider.complete(request)
+            completion = await self._provider_of(model).complete(request)
         except OrcError as error:
             emit(ModelFailed(
-                agent=attempt.name, model=model.name, cause=cause_of(error),
+                agent=attempt.name, call=call, model=model.name, cause=cause_of(error),
                 duration_s=perf_counter() - began,
             ))  # fmt: skip
             raise
         cost = cost_of(model, completion.usage)
         attempt.count(completion.usage, cost)
         emit(ModelAnswered(
-            agent=attempt.name, model=model.name, usage=completion.usage, cost_usd=cost,
+            agent=attempt.name, call=call, model=model.name, usage=completion.usage, cost_usd=cost,
             duration_s=perf_counter() - began, load_seconds=completion.load_seconds,
         ))  # fmt: skip
         return completion
+
+
+async def _drawn(request: Request, once: Callable[[Request], Awaitable[Completion]]) -> Completion:
+    """The request's `n` answers, each from a request of its own, all at once; a seed counts up."""
+    seed = request.sampling.seed
+    requests = [
+        replace(
+            request,
+            n=1,
+            sampling=request.sampling if seed is None else replace(request.sampling, seed=seed + index),
+        )
+        for index in range(request.n)
+    ]
+    completions = await together([partial(once, each) for each in requests])
+    return Completion(
+        choices=tuple(choice for completion in completions for choice in completion.choices),
+        usage=sum((completion.usage for completion in completions), Usage()),
+        model=completions[0].model,
+        load_seconds=max((c.load_seconds for c in completions if c.load_seconds is not None), default=None),
+    )
 
 
 def cost_of(model: Model, usage: Usage) -> float | None:

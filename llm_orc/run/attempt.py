@@ -6,7 +6,7 @@ from time import perf_counter, time
 
 from llm_orc.domain.completion import Usage
 from llm_orc.domain.ensemble import Agent, Default
-from llm_orc.domain.json import JsonValue
+from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.outcome import NO_USAGE, Answered, Cause, Effort, Failed, Outcome
 from llm_orc.errors import NestedFailed, OrcError
 
@@ -15,8 +15,9 @@ class Attempt:
     """Counts usage, cost and calls. `name` is the agent's, behind those of the agents around it."""
 
     __slots__ = (
-        "agent", "attempts", "began", "confidence", "cost_usd", "model", "name", "samples", "started_at",
-        "strategy", "usage",
+        "agent", "attempts", "began", "confidence", "cost_usd", "evidence", "model", "name", "samples",
+        "started_at",
+        "strategy", "tool_calls", "usage",
     )  # fmt: skip
 
     def __init__(self, agent: Agent, name: str) -> None:
@@ -29,11 +30,15 @@ class Attempt:
         self.usage: Usage = NO_USAGE
         self.cost_usd: float | None = 0.0
         self.attempts = 0
+        self.tool_calls = 0
         self.samples = 0
         self.confidence: float | None = None
+        self.evidence: JsonObject = {}
 
     def answered(self, output: JsonValue) -> Outcome:
-        return Answered(output=output, effort=self.effort(), confidence=self.confidence)
+        return Answered(
+            output=output, effort=self.effort(), confidence=self.confidence, evidence=self.evidence
+        )
 
     def failed(self, cause: Cause) -> Outcome:
         if isinstance(self.agent.on_failure, Default):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import anyio
 
-from llm_orc.domain.completion import Message, Provider
+from llm_orc.domain.completion import Message
 from llm_orc.domain.ensemble import (
     Agent,
     Dispatch,
@@ -16,6 +16,7 @@ from llm_orc.domain.ensemble import (
     Llm,
     Loop,
     Script,
+    StrategySpec,
     SubEnsemble,
     Work,
 )
@@ -26,17 +27,17 @@ from llm_orc.domain.outcome import Cause, Failed, Outcome, Skipped
 from llm_orc.domain.strategy import Strategy
 from llm_orc.errors import AnswerRejected, DeadlinePassed, NotAvailable, OrcError, ProviderFailed
 from llm_orc.run.answer import to_output
-from llm_orc.run.asking import Asking
+from llm_orc.run.asking import Asking, ProviderOf, RunNested
 from llm_orc.run.attempt import Attempt, cause_of
 from llm_orc.run.flow import AT_ONCE, chosen, fan_out, loop, without_choice
+from llm_orc.run.mcp_servers import McpServers
 from llm_orc.run.render import composed, render
 from llm_orc.run.script import run_script
 from llm_orc.run.stream import EventStream
+from llm_orc.run.toolbox import toolbox
 from llm_orc.run.view import View, list_of, sub_inputs, view_of
 
-ProviderOf = Callable[[Model], Provider]
-StrategyOf = Callable[[str], Strategy]
-RunNested = Callable[["Ensemble", JsonObject, Attempt], Awaitable[JsonValue]]
+StrategyOf = Callable[[StrategySpec], Strategy]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,7 @@ class Surroundings:
     provider_of: ProviderOf
     strategy_of: StrategyOf
     nested: RunNested
+    servers: McpServers
     concurrency: int | None = None
 
 
@@ -124,35 +126,43 @@ class Executor:
     async def _llm(self, llm: Llm, seconds: float | None, attempt: Attempt, view: View) -> JsonValue:
         """The first model's answer; where it cannot be had, the next fallback's."""
         messages = render(llm, view)
-        model, *rest = (*llm.models[:1], *llm.fallbacks)
+        models, *rest = (llm.models, *((model,) for model in llm.fallbacks))
         while True:
             try:
-                return await in_time(seconds, partial(self._think, llm, model, messages, attempt))
+                return await in_time(seconds, partial(self._think, llm, models, messages, attempt))
             except (ProviderFailed, DeadlinePassed) as error:
                 if not rest:
                     raise
-                failed, model, rest = model, rest[0], rest[1:]
-                llm = replace(llm, sampling=model.sampling)
+                failed, models, rest = models, rest[0], rest[1:]
                 self._around.emit(FellBack(
-                    agent=attempt.name, model=failed.name, to=model.name, cause=cause_of(error)
+                    agent=attempt.name, model=failed[0].name, to=models[0].name, cause=cause_of(error)
                 ))  # fmt: skip
 
     async def _think(
-        self, llm: Llm, model: Model, messages: tuple[Message, ...], attempt: Attempt
+        self, llm: Llm, models: tuple[Model, ...], messages: tuple[Message, ...], attempt: Attempt
     ) -> JsonValue:
         around = self._around
-        attempt.model = model.name
+        attempt.model = models[0].name
         attempt.strategy = llm.strategy.type
-        ask = Asking(llm, model, around.provider_of(model), attempt, around.emit)
-        answer = await around.strategy_of(llm.strategy.type).answer(messages, ask)
+        ask = Asking(
+            llm, models, attempt,
+            provider_of=around.provider_of, emit=around.emit, nested=around.nested,
+            tools=await toolbox(llm, attempt, around.emit, around.servers),
+        )  # fmt: skip
+        answer = await around.strategy_of(llm.strategy).answer(messages, ask)
         attempt.samples += answer.samples
         attempt.confidence = answer.confidence
+        attempt.evidence = answer.evidence
+        attempt.model = answer.model or attempt.model
         try:
             return to_output(llm, answer.text)
         except AnswerRejected as error:
             # One more try, shown what was wrong: more of them rarely help small models.
             around.emit(AnswerRepaired(agent=attempt.name, message=error.message))
-            again = await ask((*messages, Message("assistant", answer.text), correction(error)))
+            answered_by = next((model for model in models if model.name == answer.model), None)
+            again = await ask(
+                (*messages, Message("assistant", answer.text), correction(error)), model=answered_by
+            )
             return to_output(llm, again.text)
 
 

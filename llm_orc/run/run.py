@@ -23,8 +23,10 @@ from llm_orc.domain.outcome import (
 )
 from llm_orc.errors import DeadlinePassed, FlowFailed, NestedFailed
 from llm_orc.graph.agent_graph import AgentGraph
+from llm_orc.run.asking import ProviderOf
 from llm_orc.run.attempt import Attempt
-from llm_orc.run.executor import Executor, ProviderOf, StrategyOf, Surroundings
+from llm_orc.run.executor import Executor, StrategyOf, Surroundings
+from llm_orc.run.mcp_servers import mcp_servers
 from llm_orc.run.scheduler import Scheduler
 from llm_orc.run.stream import EventStream
 
@@ -49,19 +51,21 @@ async def run_ensemble(
     started_at, began = time(), perf_counter()
     run_id = f"{int(started_at * 1000):012x}{token_hex(4)}"
     emit = EventStream(observers)
-    around = Surroundings(
-        emit=emit,
-        provider_of=provider_of,
-        strategy_of=strategy_of,
-        nested=lambda body, given, attempt: run_nested(body, given, attempt, around),
-        concurrency=ensemble.concurrency,
-    )
-    scheduler, executor = prepare(ensemble, inputs, around, "")
-    graph = scheduler.graph
-    emit(RunStarted(
-        run_id=run_id, ensemble=ensemble.name, layers=graph.layers, depends_on=graph.depends_on,
-    ))  # fmt: skip
-    ended_by = await _drive(scheduler, interrupt, max_seconds)
+    async with mcp_servers() as servers:
+        around = Surroundings(
+            emit=emit,
+            provider_of=provider_of,
+            strategy_of=strategy_of,
+            nested=lambda body, given, attempt: run_nested(body, given, attempt, around),
+            servers=servers,
+            concurrency=ensemble.concurrency,
+        )
+        scheduler, executor = prepare(ensemble, inputs, around, "")
+        graph = scheduler.graph
+        emit(RunStarted(
+            run_id=run_id, ensemble=ensemble.name, layers=graph.layers, depends_on=graph.depends_on,
+        ))  # fmt: skip
+        ended_by = await _drive(scheduler, interrupt, max_seconds)
     if ended_by is not None:
         for name in [name for name in ensemble.agents if name not in scheduler.outcomes]:
             scheduler.outcomes[name] = executor.abandon(name, ended_by)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from llm_orc.domain.ensemble import (
+    MAX_TOOL_CALLS,
     Agent,
     Default,
     Dispatch,
@@ -16,13 +17,12 @@ from llm_orc.domain.ensemble import (
     OnFailure,
     Skip,
     Stop,
-    StrategySpec,
     SubEnsemble,
     Work,
 )
 from llm_orc.domain.json import JsonObject
 from llm_orc.spec import fields, unavailable
-from llm_orc.spec.agent_models import check_strategy, choose_models
+from llm_orc.spec.agent_models import choose_models
 from llm_orc.spec.agent_prompt import read_demos, read_prompt, read_system_prompt
 from llm_orc.spec.dependencies import dependencies
 from llm_orc.spec.flow_agent import (
@@ -37,6 +37,8 @@ from llm_orc.spec.flow_agent import (
 from llm_orc.spec.json_schema import CheckedSchema, as_schema, schema_faults
 from llm_orc.spec.scope import Entry, Scope
 from llm_orc.spec.script_agent import read_script
+from llm_orc.spec.strategy import read_strategy
+from llm_orc.spec.tools import read_tools
 
 _READERS: Mapping[str, Callable[[Entry], Work | None]] = {
     "script": read_script,
@@ -128,8 +130,7 @@ def _work(entry: Entry) -> tuple[Work, float | None]:
 
 def _llm(entry: Entry) -> tuple[Llm, float | None]:
     agent = entry.merged
-    choice = choose_models(entry)
-    check_strategy(entry, choice.models)
+    choice = choose_models(entry).sampled(entry)
     prompt = read_prompt(entry)
     profile = choice.profile
     llm = Llm(
@@ -137,13 +138,12 @@ def _llm(entry: Entry) -> tuple[Llm, float | None]:
         system_prompt=read_system_prompt(entry, profile.system_prompt if profile else ""),
         prompt=prompt,
         demos=read_demos(entry, prompt),
-        strategy=StrategySpec(
-            type=unavailable.strategy_type(agent), settings=fields.mapping(agent, "strategy")
-        ),
-        sampling=choice.sampling(entry.own, entry.scope.defaults),
+        strategy=read_strategy(entry, choice.models),
         output_schema=_output_schema(entry),
         output_format="json" if agent.get("output_format") == "json" else "text",
-        fallbacks=choice.sampled_fallbacks(entry.own, entry.scope.defaults),
+        fallbacks=choice.fallbacks,
+        tools=read_tools(entry),
+        max_tool_calls=fields.integer(agent, "max_tool_calls") or MAX_TOOL_CALLS,
     )
     return llm, profile.timeout_seconds if profile else None
 

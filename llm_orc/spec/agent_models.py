@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from llm_orc.domain.json import JsonObject
-from llm_orc.domain.model import Feature, Model, Profile, Sampling
+from llm_orc.domain.model import Model, Profile, Sampling
 from llm_orc.errors import UsageFailed
 from llm_orc.spec import fields
 from llm_orc.spec.catalogue import resolve_model, resolve_profile
@@ -16,12 +16,10 @@ from llm_orc.spec.nearest import did_you_mean, listed
 from llm_orc.spec.providers import is_provider, provider_hint, provider_name
 from llm_orc.spec.redaction import shown
 from llm_orc.spec.scope import Entry
-from llm_orc.spec.unavailable import strategy_type
 
 _MODEL_KEYS = ("model", "models", "provider")
 _PROFILE_KEYS = ("model_profile", "profile")
-_MAKES_SAMPLES = frozenset({"self_consistency", "best_of"})
-_LOGPROBS = frozenset({"mean_logprob", "min_logprob", "sequence_probability", "perplexity", "entropy"})
+_NOT_SET = Sampling()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +30,18 @@ class Choice:
     profile: Profile | None = None
     fallbacks: tuple[Model, ...] = ()
 
-    def sampling(self, agent: JsonObject, defaults: JsonObject) -> Sampling:
-        """The agent's own settings over the defaults', the profile's and the first model's."""
-        base = self.models[0].sampling if self.models else Sampling()
-        if self.profile is not None:
-            base = self.profile.sampling.over(base)
-        return _over(agent, defaults, base)
-
-    def sampled_fallbacks(self, agent: JsonObject, defaults: JsonObject) -> tuple[Model, ...]:
-        """Each with all of its own settings: those of the agent's first choice are not for it."""
-        return tuple(
-            replace(model, sampling=_over(agent, defaults, model.sampling)) for model in self.fallbacks
+    def sampled(self, entry: Entry) -> Choice:
+        """The same models, each with the sampling that the agent asks it with."""
+        base = self.profile.sampling if self.profile is not None else Sampling()
+        return replace(
+            self, models=sampled(entry, self.models, base), fallbacks=sampled(entry, self.fallbacks)
         )
 
 
-def _over(agent: JsonObject, defaults: JsonObject, base: Sampling) -> Sampling:
-    return fields.sampling(agent).over(fields.sampling(defaults).over(base))
+def sampled(entry: Entry, models: Iterable[Model], base: Sampling = _NOT_SET) -> tuple[Model, ...]:
+    """Each with the agent's own settings over the defaults', `base` and what the model itself has."""
+    base = fields.sampling(entry.own).over(fields.sampling(entry.scope.defaults).over(base))
+    return tuple(replace(model, sampling=base.over(model.sampling)) for model in models)
 
 
 def choose_models(entry: Entry) -> Choice:
@@ -60,25 +54,6 @@ def choose_models(entry: Entry) -> Choice:
         _check_fallbacks(entry, profile)
     _check_named_fallbacks(entry)
     return Choice(_models(entry, profile), profile, tuple(_fallbacks(entry, profile)))
-
-
-def check_strategy(entry: Entry, models: tuple[Model, ...]) -> None:
-    """Report a strategy that none of the agent's models can serve."""
-    needed = _needs(entry.merged)
-    if needed is None or not models or any(needed in model.supports for model in models):
-        return
-    name = strategy_type(entry.merged)
-    missing = "samples" if needed == "sampling" else needed
-    entry.add("strategy", f"strategy {name} needs {missing}, which {models[0].name!r} does not have")
-
-
-def _needs(agent: JsonObject) -> Feature | None:
-    name, settings = strategy_type(agent), fields.mapping(agent, "strategy")
-    if fields.text(settings, "confidence") in _LOGPROBS:
-        return "logprobs"
-    if name == "react":
-        return "tools"
-    return "sampling" if name in _MAKES_SAMPLES else None
 
 
 def _models(entry: Entry, profile: Profile | None) -> tuple[Model, ...]:
@@ -107,7 +82,7 @@ def _named(entry: Entry, data: JsonObject, where: Where) -> tuple[Model, ...]:
         listing = data.get(key)
         for place, wanted in enumerate(fields.entries(data, key)):
             at = (*where, key, place) if isinstance(listing, list) else (*where, key)
-            model = _resolved(entry, wanted if isinstance(wanted, str | dict) else "", at)
+            model = resolved(entry, wanted if isinstance(wanted, str | dict) else "", at)
             if model is not None:
                 found.setdefault(model.name, model)
     return tuple(found.values())
@@ -126,11 +101,12 @@ def _served_by(entry: Entry, provider: str, data: JsonObject, where: Where) -> t
     known = entry.scope.fleet.models.get(name)
     if known is not None and known.provider == provider_name(provider):
         return (known,)
-    model = _resolved(entry, f"{provider}/{name}", (*where, "model"))
+    model = resolved(entry, f"{provider}/{name}", (*where, "model"))
     return () if model is None else (model,)
 
 
-def _resolved(entry: Entry, wanted: str | JsonObject, where: Where) -> Model | None:
+def resolved(entry: Entry, wanted: str | JsonObject, where: Where) -> Model | None:
+    """The model of that name, or the one written there; None for one that is nowhere, which is reported."""
     scope = entry.scope
     try:
         return resolve_model(wanted, scope.fleet, scope.folder)

@@ -6,7 +6,9 @@ import os
 import shlex
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from llm_orc.domain.ensemble import Script
 from llm_orc.spec import fields
@@ -18,10 +20,16 @@ _SUFFIXES = (".py", ".sh", ".bash", ".js", ".mjs", ".ts", ".rb", ".pl", ".R", ".
 _PYTHON = ("python", "python3")
 
 
+class Add(Protocol):
+    """Where a problem is told: what is wrong, and what to do."""
+
+    def __call__(self, message: str, hint: str = ...) -> None: ...
+
+
 def read_script(entry: Entry) -> Script | None:
     """The script of an agent; None when it is not there, which is reported."""
     text = fields.text(entry.own, "script").strip()
-    command = _file(entry, text) if _looks_like_path(text) else _command_line(entry, text)
+    command = command_of(entry.scope, text, partial(entry.add, "script"))
     if command is None:
         return None
     limit = fields.integer(entry.own, "max_output_bytes")
@@ -31,6 +39,14 @@ def read_script(entry: Entry) -> Script | None:
         directory=str(entry.scope.project),
     )
     return script if limit is None else _limited(script, limit)
+
+
+def command_of(scope: Scope, text: str, add: Add, what: str = "the script") -> tuple[str, ...] | None:
+    """The program and arguments that `text` stands for; None when it is not there, which `add` is told."""
+    if not text:
+        add(f"{what} is empty")
+        return None
+    return _file(scope, text, add) if _looks_like_path(text) else _command_line(scope, text, add)
 
 
 def _limited(script: Script, limit: int) -> Script:
@@ -46,38 +62,32 @@ def _looks_like_path(text: str) -> bool:
     return not any(c.isspace() for c in text) or (text.endswith(_SUFFIXES) and text.split()[0] not in _PYTHON)
 
 
-def _file(entry: Entry, text: str) -> tuple[str, ...] | None:
-    if not text:
-        entry.add("script", "the script is empty")
-        return None
-    path = _search(entry.scope, text)
+def _file(scope: Scope, text: str, add: Add) -> tuple[str, ...] | None:
+    path = _search(scope, text)
     if path is not None:
-        return _start(entry, path)
+        return _start(path, add)
     program = None if "/" in text or text.endswith(_SUFFIXES) else _program(text)
     if program is None:
         if len(text.split()) > 1:
-            return _command_line(entry, text)
-        _missing(entry, text)
+            return _command_line(scope, text, add)
+        _missing(text, add)
         return None
     return (program,)
 
 
-def _command_line(entry: Entry, text: str) -> tuple[str, ...] | None:
+def _command_line(scope: Scope, text: str, add: Add) -> tuple[str, ...] | None:
     try:
         words = shlex.split(text)
     except ValueError as error:
-        entry.add("script", f"this is not a command line: {str(error).lower()}", "check its quotes")
+        add(f"this is not a command line: {str(error).lower()}", "check its quotes")
         return None
-    if not words:
-        entry.add("script", "the script is empty")
-        return None
-    path = _search(entry.scope, words[0])
+    path = _search(scope, words[0])
     if path is not None:
-        start = _start(entry, path)
+        start = _start(path, add)
         return None if start is None else (*start, *words[1:])
     program = None if "/" in words[0] else _program(words[0])
     if program is None:
-        _missing(entry, words[0])
+        _missing(words[0], add)
         return None
     return (program, *words[1:])
 
@@ -93,7 +103,7 @@ def _search(scope: Scope, text: str) -> Path | None:
     return None
 
 
-def _start(entry: Entry, path: Path) -> tuple[str, ...] | None:
+def _start(path: Path, add: Add) -> tuple[str, ...] | None:
     if path.suffix == ".py":
         return (sys.executable, str(path))
     if os.access(path, os.X_OK):
@@ -101,7 +111,7 @@ def _start(entry: Entry, path: Path) -> tuple[str, ...] | None:
     shell = shutil.which("sh") if path.suffix in (".sh", ".bash") else None
     if shell is not None:
         return (shell, str(path))
-    entry.add("script", f"the script {shown(path.name)} is not executable", f"run 'chmod +x {path.name}'")
+    add(f"the script {shown(path.name)} is not executable", f"run 'chmod +x {path.name}'")
     return None
 
 
@@ -109,9 +119,9 @@ def _program(name: str) -> str | None:
     return sys.executable if name in _PYTHON else shutil.which(name)
 
 
-def _missing(entry: Entry, word: str) -> None:
+def _missing(word: str, add: Add) -> None:
     if "/" in word or word.endswith(_SUFFIXES):
         hint = "looked in the ensemble's folder, the project and its .llm-orc folder"
-        entry.add("script", f"there is no script {shown(word)}", hint)
+        add(f"there is no script {shown(word)}", hint)
     else:
-        entry.add("script", f"there is no program {shown(word)}", "install it, or give the path of a script")
+        add(f"there is no program {shown(word)}", "install it, or give the path of a script")

@@ -9,7 +9,7 @@ from llm_orc.registry import STRATEGIES
 from llm_orc.spec import fields
 from llm_orc.spec.scope import Entry
 
-_LATER_KEYS = ("tools", "variants", "min_quality", "max_latency_seconds")
+_LATER_KEYS = ("variants", "min_quality", "max_latency_seconds")
 
 
 def of_file(data: JsonObject) -> Iterator[str]:

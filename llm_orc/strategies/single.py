@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from llm_orc.domain.completion import Ask, Message
-from llm_orc.domain.strategy import Answer
+from llm_orc.domain.completion import Message
+from llm_orc.domain.strategy import Answer, Ask
 
 
 class Single:

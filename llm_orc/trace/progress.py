@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from llm_orc.domain.events import (
     AgentFinished,
@@ -12,10 +13,14 @@ from llm_orc.domain.events import (
     ModelAnswered,
     RunFinished,
     ScriptLogged,
+    StrategyStep,
+    ToolAnswered,
     Warned,
 )
 from llm_orc.domain.outcome import Outcome, RunResult, Skipped
 from llm_orc.domain.text import dollars, mark, one_line, result_line, safe, seconds, tokens
+
+Detailed: TypeAlias = AgentStarted | ModelAnswered | ToolAnswered | StrategyStep | ScriptLogged
 
 
 class PlainProgress:
@@ -37,7 +42,9 @@ class PlainProgress:
                 self._write(f"warning: {message}")
             case FellBack() as what:
                 self._write(f"warning: {fell_back(what)}")
-            case AgentStarted() | ModelAnswered() | ScriptLogged() as what if self._verbose:
+            case (
+                AgentStarted() | ModelAnswered() | ToolAnswered() | StrategyStep() | ScriptLogged() as what
+            ) if self._verbose:
                 self._write(self._detail(what))
             case _:
                 pass
@@ -45,7 +52,7 @@ class PlainProgress:
     def _write(self, line: str) -> None:
         self._out(safe(line))
 
-    def _detail(self, what: AgentStarted | ModelAnswered | ScriptLogged) -> str:
+    def _detail(self, what: Detailed) -> str:
         match what:
             case AgentStarted(agent=agent, model=model):
                 return f"· {agent} starts" + (f" on {model}" if model else "")
@@ -53,6 +60,10 @@ class PlainProgress:
                 return f"· {agent}: {model} answered after {seconds(what.duration_s)}" + (
                     f", {seconds(what.load_seconds)} of them to load" if what.load_seconds else ""
                 )
+            case ToolAnswered(agent=agent, tool=tool, output=output):
+                return f"· {agent}: {tool}: {one_line(output, self._width)}"
+            case StrategyStep(agent=agent, message=message):
+                return f"· {agent}: {one_line(message, self._width)}"
             case ScriptLogged(agent=agent, text=text):
                 return "\n".join(f"· {agent}: {one_line(line, self._width)}" for line in text.splitlines())
 

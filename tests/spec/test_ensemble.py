@@ -48,7 +48,9 @@ def test_every_setting_of_a_run_is_read(load: Load) -> None:
 def test_sampling_comes_from_the_agent_then_the_defaults_then_the_profile(load: Load) -> None:
     keys = "    profile: fast\n    temperature: 0\n    options: {b: 2}\n"
 
-    sampling = _llm(load, keys, "defaults: {max_tokens: 7, top_k: 9, options: {a: 1, b: 1}}").sampling
+    sampling = (
+        _llm(load, keys, "defaults: {max_tokens: 7, top_k: 9, options: {a: 1, b: 1}}").models[0].sampling
+    )
 
     assert (sampling.temperature, sampling.top_k, sampling.max_tokens) == (0.0, 9, 7)
     assert sampling.options == {"a": 1, "b": 2}
@@ -160,7 +162,7 @@ def test_a_failure_means_what_the_file_says(load: Load, written: str, meaning: o
          ["budget", "retries", "cache", "guardrails strict", "quality"]),
         ("defaults: {strategy: vote}", "", ["agent 'a': strategy vote"]),
         ("", "model: small, strategy: {type: self_consistency}", ["agent 'a': strategy self_consistency"]),
-        ("", "tools: [x], min_quality: 1", ["agent 'a': tools", "agent 'a': min_quality"]),
+        ("", "variants: [{prompt: x}], min_quality: 1", ["agent 'a': variants", "agent 'a': min_quality"]),
         ("", "fan_out: false, input_scope: all", []),
         ("", "input_scope: input, demos: {select: knn}", ["agent 'a': demos select"]),
         ("", "fallback: small", []),
@@ -203,5 +205,5 @@ def test_anchors_and_merges_work_in_an_ensemble(load: Load) -> None:
         "  - {<<: *base, name: b, temperature: 1}\n"
     )
 
-    temperatures = [agent.work.sampling.temperature for agent in ensemble.agents.values()]  # type: ignore[union-attr]
+    temperatures = [agent.work.models[0].sampling.temperature for agent in ensemble.agents.values()]  # type: ignore[union-attr]
     assert temperatures == [0.5, 1.0]
