@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
+from llm_orc.registry import STRATEGIES
+
 ROOT = Path(__file__).parents[1]
 TARGET = Path(__file__).with_name("reference.md")
 FILES = {
@@ -35,9 +37,6 @@ STATES = {
         "models": "the first serves",
         "demos": "as a list",
         "variants": NOT_YET,
-        "strategy": "`single` only",
-        "tools": NOT_YET,
-        "max_tool_calls": NO_EFFECT,
         "retries": NOT_YET,
         "budget": NOT_YET,
         "cache": NOT_YET,
@@ -45,7 +44,6 @@ STATES = {
         "max_latency_seconds": NOT_YET,
         "optimize": NO_EFFECT,
     },
-    "ensemble/strategy": {"type": "`single` only", "*": NOT_YET},
     "ensemble/budget": {"*": NOT_YET},
     "ensemble/retries": {"*": NOT_YET},
     "ensemble/demos": {"*": NOT_YET},
@@ -62,6 +60,22 @@ STATES = {
 """Table -> key or pattern -> what this version does with it. What is not listed is available."""
 
 
+def strategy_states(schema: dict) -> dict[str, str]:
+    """A setting is there when a strategy that takes it is."""
+    (definition,) = (option for option in schema["definitions"]["strategy"]["oneOf"] if "allOf" in option)
+    takes = {
+        rule["if"]["properties"]["type"]["const"]: set(rule["then"]["properties"])
+        for rule in definition["allOf"]
+    }
+    there = set().union(*(keys for name, keys in takes.items() if name in STRATEGIES))
+    if set(takes) <= set(STRATEGIES):
+        return {}
+    return {
+        "type": "only " + ", ".join(f"`{name}`" for name in takes if name in STRATEGIES),
+        **{key: NOT_YET for key in definition["properties"] if key not in there},
+    }
+
+
 def page() -> str:
     """The whole page."""
     parts = [
@@ -74,6 +88,9 @@ def page() -> str:
     ]
     for name, title in FILES.items():
         schema = json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8"))
+        if name == "ensemble":
+            STATES["ensemble/strategy"] = strategy_states(schema)
+            STATES["ensemble/agent"]["strategy"] = STATES["ensemble/strategy"].get("type", YES)
         parts += [f"\n## {title}\n", schema["description"], "", *table(schema["properties"], schema, name)]
         for key, definition in schema["definitions"].items():
             parts += [f"\n### {definition.get('title', key.replace('_', ' ').capitalize())}\n"]

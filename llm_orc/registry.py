@@ -20,6 +20,7 @@ PROVIDERS: Mapping[str, str] = {
     "scripted": "llm_orc.providers.scripted:Scripted",
 }
 STRATEGIES: Mapping[str, str] = {
+    "react": "llm_orc.strategies.react:React",
     "single": "llm_orc.strategies.single:Single",
 }
 

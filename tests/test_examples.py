@@ -53,6 +53,7 @@ PATTERNS = {
     "parts": "The answer is 7.",
     "key": "The answer is 7.",
     "fallback": "The answer is 7.",
+    "tools": "There are 391 pens.",
 }
 PARTS = {"double", "math", "count"}
 FOLDER = ROOT / "examples" / "patterns"

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from inspect import isawaitable
 from typing import TypeAlias
 
 import anyio
 
-from llm_orc.domain.completion import Choice, Completion, Installed, Request, Usage
+from llm_orc.domain.completion import Choice, Completion, Installed, Request, ToolCall, Usage
+from llm_orc.domain.json import JsonObject
 from llm_orc.domain.model import Model
 from llm_orc.errors import OrcError, UsageFailed
 
-Reply: TypeAlias = "str | Completion | OrcError"
+Reply: TypeAlias = "str | JsonObject | Completion | OrcError"
 Script: TypeAlias = "Callable[[Request], Reply | Awaitable[Reply]]"
 
 
@@ -26,8 +27,9 @@ class Scripted:
     - `Scripted()` gives the `options: {answers: [...]}` of the request in turn, counted per model, and
       without them repeats the last message of the user. `options: {delay_seconds: 1}` makes it wait first.
 
-    An answer is a text, a whole `Completion`, or an error, which is raised. A request for n answers takes
-    the next n, unless one is a `Completion`. `requests` keeps every request, in order. Usage counts words.
+    An answer is a text, a call of a tool (`{"tool": "search", "arguments": {...}}`), a whole `Completion`,
+    or an error, which is raised. A request for n answers takes the next n, unless one is a `Completion`.
+    `requests` keeps every request, in order. Usage counts words.
     """
 
     def __init__(
@@ -46,15 +48,15 @@ class Scripted:
         delay = request.sampling.options.get("delay_seconds", 0)
         if isinstance(delay, int | float) and delay > 0:
             await anyio.sleep(delay)
-        texts: list[str] = []
+        choices: list[Choice] = []
         for _ in range(request.n):
             reply = await self._reply(request)
             if isinstance(reply, OrcError):
                 raise reply
             if isinstance(reply, Completion):
                 return reply
-            texts.append(reply)
-        return _completion(request, texts)
+            choices.append(Choice(text=reply) if isinstance(reply, str) else _call(reply, len(self.requests)))
+        return _completion(request, choices)
 
     async def stream(self, request: Request) -> AsyncGenerator[str, None]:
         """The answer word by word."""
@@ -86,20 +88,28 @@ class Scripted:
         return answer
 
 
-def _answers_of(request: Request) -> Sequence[str]:
+def _call(reply: JsonObject, number: int) -> Choice:
+    arguments = reply.get("arguments")
+    call = ToolCall(
+        f"call_{number}", str(reply.get("tool")), arguments if isinstance(arguments, dict) else {}
+    )
+    return Choice(text="", finish="tool_calls", tool_calls=(call,))
+
+
+def _answers_of(request: Request) -> Sequence[Reply]:
     answers = request.sampling.options.get("answers")
     if answers is None:
         said = [message.content for message in request.messages if message.role == "user"]
         return said[-1:] or [""]
     if isinstance(answers, str) or not isinstance(answers, Sequence) or not answers:
         raise UsageFailed(f"{request.model.name}: options.answers is a list of texts")
-    return [str(answer) for answer in answers]
+    return [answer if isinstance(answer, Mapping) and "tool" in answer else str(answer) for answer in answers]
 
 
-def _completion(request: Request, texts: Sequence[str]) -> Completion:
+def _completion(request: Request, choices: Sequence[Choice]) -> Completion:
     words = sum(len(message.content.split()) for message in request.messages)
     return Completion(
-        choices=tuple(Choice(text=text) for text in texts),
-        usage=Usage(input_tokens=words, output_tokens=sum(len(text.split()) for text in texts)),
+        choices=tuple(choices),
+        usage=Usage(input_tokens=words, output_tokens=sum(len(choice.text.split()) for choice in choices)),
         model=request.model.wire_name,
     )

@@ -131,6 +131,9 @@ def _work(entry: Entry) -> tuple[Work, float | None]:
 def _llm(entry: Entry) -> tuple[Llm, float | None]:
     agent = entry.merged
     choice = choose_models(entry).sampled(entry)
+    strategy, tools = read_strategy(entry, choice.models), read_tools(entry)
+    if strategy.type == "react" and "tools" not in agent:
+        entry.add("strategy", "strategy react needs 'tools'", "give the agent tools, or use another strategy")
     prompt = read_prompt(entry)
     profile = choice.profile
     llm = Llm(
@@ -138,11 +141,11 @@ def _llm(entry: Entry) -> tuple[Llm, float | None]:
         system_prompt=read_system_prompt(entry, profile.system_prompt if profile else ""),
         prompt=prompt,
         demos=read_demos(entry, prompt),
-        strategy=read_strategy(entry, choice.models),
+        strategy=strategy,
         output_schema=_output_schema(entry),
         output_format="json" if agent.get("output_format") == "json" else "text",
         fallbacks=choice.fallbacks,
-        tools=read_tools(entry),
+        tools=tools,
         max_tool_calls=fields.integer(agent, "max_tool_calls") or MAX_TOOL_CALLS,
     )
     return llm, profile.timeout_seconds if profile else None
