@@ -15,7 +15,7 @@ RESULT = {
     "error",
 }  # fmt: skip
 OUTCOME = {
-    "status", "output", "model", "strategy", "confidence", "samples", "usage", "cost_usd", "attempts",
+    "status", "output", "model", "strategy", "confidence", "samples", "usage", "cost_usd", "attempts", "evidence",
     "started_at", "duration_s", "error",
 }  # fmt: skip
 
