@@ -3,7 +3,8 @@
 OrcError                      exit code
 ├── UsageFailed                   2   a wrong argument, name or setting
 │   ├── NotFound                  2   an ensemble, model or file that is nowhere to be found
-│   └── NotAvailable              2   a feature this version or installation does not have
+│   ├── NotAvailable              2   a feature this version or installation does not have
+│   └── RoutingFailed             2   no model can serve an agent under the given limits
 ├── InvalidFile                   2   a file with problems, all of them listed
 ├── ProviderFailed                1   a model could not answer
 │   ├── Unreachable               4   no connection, or it was cut
@@ -75,6 +76,14 @@ class NotFound(UsageFailed):
 
 class NotAvailable(UsageFailed):
     """A feature that this version or installation does not have."""
+
+
+class RoutingFailed(UsageFailed):
+    """No model can serve an agent within room, money, quality and time; `agent` is its name."""
+
+    def __init__(self, message: str, *, agent: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.agent = agent
 
 
 class InvalidFile(OrcError):

@@ -70,6 +70,7 @@ class Model:
     load_seconds: float | None = None
     price: Price | None = None
     capabilities: Mapping[str, float] = field(default_factory=dict)
+    digest: str | None = None
     supports: frozenset[Feature] = frozenset()
     concurrency: int | None = None
     requests_per_minute: int | None = None

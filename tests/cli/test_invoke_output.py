@@ -15,8 +15,8 @@ RESULT = {
     "error",
 }  # fmt: skip
 OUTCOME = {
-    "status", "output", "model", "strategy", "confidence", "samples", "usage", "cost_usd", "attempts", "evidence",
-    "started_at", "duration_s", "error",
+    "status", "output", "model", "strategy", "confidence", "samples", "usage", "cost_usd", "attempts",
+    "evidence", "started_at", "duration_s", "error",
 }  # fmt: skip
 
 
