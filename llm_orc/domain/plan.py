@@ -104,8 +104,7 @@ class Route:
     """Assignments for every task of the horizon; those of step 0 are carried out.
 
     `resident` maps models to devices, step by step. `objective` is at most `bound`, None where nothing
-    was optimised. `room_worth` is what one more GB on each device would add to the objective, from the
-    dual of the relaxation. `note` says what the router had to give up.
+    was optimised. `note` says what the router had to give up.
     """
 
     assignments: Mapping[str, Assignment]
@@ -115,7 +114,6 @@ class Route:
     objective: float | None = None
     bound: float | None = None
     solve_ms: float = 0.0
-    room_worth: tuple[float, ...] = ()
     note: str = ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from time import perf_counter
 
 from llm_orc.domain.plan import Horizon, Route, RoutingSettings
@@ -18,12 +19,8 @@ class Greedy:
         problem = prepare(horizon, settings)
         found = greedy_route(problem, began)
         if found is None and problem.steps > 1:
-            now = tuple(task for task in horizon.tasks if task.step == 0)
-            horizon = Horizon(
-                tasks=now, models=horizon.models, resident=horizon.resident, pinned=horizon.pinned,
-                room_gb=horizon.room_gb, money_left=horizon.money_left,
-            )  # fmt: skip
-            problem = prepare(horizon, settings)
+            now = replace(horizon, tasks=tuple(task for task in horizon.tasks if task.step == 0))
+            problem = prepare(now, settings)
             found = greedy_route(problem, began, note="what comes later does not fit: planned without it")
         if found is None:
             raise infeasible(problem)

@@ -21,7 +21,6 @@ def rounded(
     values: Sequence[float],
     bound: float,
     began: float,
-    worth: tuple[float, ...],
 ) -> Route | None:
     """A feasible route close to the relaxation; the greedy one where rounding leaves a task out."""
     resident = []
@@ -46,4 +45,4 @@ def rounded(
     )
     if not served or problem.horizon.money_left is not None:
         return greedy_route(problem, began, note="the rounded relaxation leaves a task out")
-    return route_of(problem, resident, "feasible", "relaxed", began, bound=bound, room_worth=worth)
+    return route_of(problem, resident, "feasible", "relaxed", began, bound=bound)

@@ -33,7 +33,6 @@ def route_of(
     *,
     chosen: Sequence[int] | None = None,
     bound: float | None = None,
-    room_worth: tuple[float, ...] = (),
     note: str = "",
 ) -> Route:
     """Raises `RoutingFailed` when the residency leaves a task without a model."""
@@ -54,7 +53,6 @@ def route_of(
         # The tiny worth of keeping what is there is no part of the objective.
         bound=objective if status == "optimal" else bound,
         solve_ms=(perf_counter() - began) * 1000,
-        room_worth=room_worth,
         note=note,
     )
 

@@ -169,32 +169,33 @@ def check(horizon: Horizon, route: Route) -> None:
         assert spent <= horizon.money_left + TIGHT
 
 
+KINDS = 6
+
+
 def random_horizon(
     random: Random, *, models: int, tasks: int, steps: int = 1, tightness: float = 0.3, devices: int = 1
 ) -> Horizon:
-    """A larger one, for figures: sizes and prices grow with quality."""
-    loadables, strength = {}, {}
+    """A larger one, for figures: models with capabilities per kind of task, larger ones better and dearer;
+    tasks of six kinds, each with its own number of tokens."""
+    loadables, capability = {}, {}
     for index in range(models):
         size = round(random.uniform(1, 14), 1)
         name = f"m{index:02d}"
         loadables[name] = Loadable(model=name, vram_gb=size, load_seconds=0.3 + 0.165 * size)
-        strength[name] = size
+        capability[name] = [
+            min(1.0, max(0.0, 0.4 + 0.035 * size + random.gauss(0, 0.12))) for _ in range(KINDS)
+        ]
     total = sum(model.vram_gb for model in loadables.values())
     room = max(total * tightness, min(model.vram_gb for model in loadables.values()))
-    ahead = tuple(
-        TaskAhead(
-            agent=f"a{index:02d}",
-            step=index % steps,
-            candidates=tuple(
-                Candidate(
-                    model=name,
-                    quality=min(1.0, max(0.0, 0.3 + 0.04 * size + random.gauss(0, 0.15))),
-                    tokens=random.uniform(100, 1500),
-                    token_cost=0.15 * size,
-                )
-                for name, size in strength.items()
-            ),
-        )
-        for index in range(tasks * steps)
-    )
-    return Horizon(tasks=ahead, models=loadables, room_gb=tuple([room / devices] * devices))
+    ahead = []
+    for index in range(tasks * steps):
+        kind, tokens = random.randrange(KINDS), 400 * random.lognormvariate(0, 0.5)
+        candidates = tuple(
+            Candidate(
+                model=name, quality=capability[name][kind], tokens=tokens,
+                token_cost=0.15 * loadables[name].vram_gb,
+            )
+            for name in loadables
+        )  # fmt: skip
+        ahead.append(TaskAhead(agent=f"a{index:02d}", step=index % steps, candidates=candidates))
+    return Horizon(tasks=tuple(ahead), models=loadables, room_gb=tuple([room / devices] * devices))
