@@ -133,6 +133,10 @@ class Provider(Protocol):
         """Raises `ProviderFailed` when the model could not be served now; generates nothing."""
         ...
 
+    async def unload(self, model: Model) -> None:
+        """Take the model out of memory where the server can be told to, and does not use it now."""
+        ...
+
     async def aclose(self) -> None:
         """Let go of connections and memory; the provider is not used again."""
         ...

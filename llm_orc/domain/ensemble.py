@@ -11,6 +11,7 @@ from llm_orc.domain.completion import Tool
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
 from llm_orc.domain.path import JsonPath
+from llm_orc.domain.task import TaskKind
 
 MAX_TOOL_CALLS = 10
 _NOT_A_WORD = re.compile(r"[^A-Za-z0-9_]")
@@ -75,8 +76,9 @@ class StrategySpec:
 class Llm:
     """An agent that asks a model. `models` are its candidates in order; the first is the `fixed` choice.
 
-    Each model carries the sampling that it is asked with, the agent's own settings included. `tools` are
-    what the model may call on the way to one answer, at most `max_tool_calls` times.
+    Each carries the sampling that it is asked with, the agent's own settings included. `task` is the kind
+    of task where the file says it. `tools` are what the model may call on the way to one answer, at most
+    `max_tool_calls` times.
     """
 
     models: tuple[Model, ...]
@@ -87,6 +89,9 @@ class Llm:
     output_schema: OutputSchema | None = None
     output_format: Literal["text", "json"] = "text"
     fallbacks: tuple[Model, ...] = ()
+    task: TaskKind | None = None
+    min_quality: float | None = None
+    max_latency_seconds: float | None = None
     tools: tuple[ToolSource, ...] = ()
     max_tool_calls: int = MAX_TOOL_CALLS
 
@@ -200,6 +205,7 @@ class Default:
 OnFailure: TypeAlias = Stop | Skip | Default
 Work: TypeAlias = "Llm | Script | SubEnsemble | Loop | Dispatch | Later"
 ToolSource: TypeAlias = ScriptTool | McpTools
+RouterName: TypeAlias = Literal["lp", "greedy", "planner", "fixed"]
 InputScope: TypeAlias = Literal["all", "dependencies", "input"]
 
 
@@ -225,6 +231,18 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingSpec:
+    """How models are chosen, as far as the file says. `settings` are fields of `RoutingSettings`;
+    `planner` is the model that plans for the router of that name."""
+
+    router: RouterName | None = None
+    settings: Mapping[str, float] = field(default_factory=dict)
+    vram_gb: tuple[float, ...] = ()
+    planner: Model | None = None
+    learning: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ensemble:
     """A checked ensemble; running never changes it. `inputs` maps input names to JSON Schemas.
 
@@ -244,6 +262,8 @@ class Ensemble:
     timeout_seconds: float | None = None
     source: str = ""
     unavailable: tuple[str, ...] = ()
+    routing: RoutingSpec = RoutingSpec()
+    guardrails: Literal["off", "warn", "strict"] = "warn"
 
 
 def variable_name(agent: str) -> str:

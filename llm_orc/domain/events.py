@@ -9,6 +9,7 @@ from typing import ClassVar, Protocol, TypeAlias
 from llm_orc.domain.completion import Usage
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import Cause, Outcome, RunResult
+from llm_orc.domain.plan import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,15 @@ class RunStarted:
     ensemble: str
     layers: tuple[tuple[str, ...], ...]
     depends_on: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """Models were chosen for the agents that are ready; `step` counts plans from 1."""
+
+    type: ClassVar[str] = "planned"
+    step: int
+    plan: Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +192,7 @@ class RunFinished:
 
 Happening: TypeAlias = (
     RunStarted
+    | Planned
     | AgentStarted
     | ModelCalled
     | ModelAnswered

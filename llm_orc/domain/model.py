@@ -55,7 +55,9 @@ class Model:
     """One entry of the catalogue: a model, where it is served and what is known about it.
 
     `name` is ours, `wire_name` is what its server calls it. `price` is None where it is unknown,
-    which is not the same as free. `parameters_b` counts billions, `vram_gb` gigabytes.
+    which is not the same as free. `parameters_b` counts billions, `vram_gb` gigabytes. `capabilities` are
+    qualities in [0, 1] by kind of task, `weaknesses` kinds that it should not get. `devices` are those that
+    it may sit on, None for any; with `split` it may lie across them.
     """
 
     name: str
@@ -70,7 +72,13 @@ class Model:
     load_seconds: float | None = None
     price: Price | None = None
     capabilities: Mapping[str, float] = field(default_factory=dict)
+    weaknesses: frozenset[str] = frozenset()
+    tokens_per_second: float | None = None
+    family: str = ""
+    quantisation: str = ""
     digest: str | None = None
+    devices: tuple[int, ...] | None = None
+    split: bool = False
     supports: frozenset[Feature] = frozenset()
     concurrency: int | None = None
     requests_per_minute: int | None = None
@@ -100,8 +108,10 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
-    """The models at hand. `default` is the model of agents that name none; None: they must name one."""
+    """The models at hand. `default` is the model of agents that name none; None: they must name one.
+    `vram_gb` is the room for local models on each device; empty: nobody said."""
 
     models: Mapping[str, Model]
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     default: str | None = None
+    vram_gb: tuple[float, ...] = ()

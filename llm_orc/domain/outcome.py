@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from llm_orc.domain.completion import Usage
 from llm_orc.domain.json import JsonObject, JsonValue
+from llm_orc.domain.plan import Plan
 
 NO_USAGE = Usage()
 
@@ -88,6 +89,7 @@ class RunResult:
     duration_s: float
     trace_id: str
     ended_by: Cause | None = None
+    plans: tuple[Plan, ...] = ()
 
     @property
     def exit_code(self) -> int:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
+
+from llm_orc.domain.completion import Usage
+from llm_orc.domain.ensemble import Llm
+from llm_orc.domain.evidence import Source
+from llm_orc.domain.model import Model
 
 Status = Literal["optimal", "feasible", "greedy", "fixed", "planned"]
 
@@ -122,4 +127,57 @@ class Router(Protocol):
 
     async def route(self, horizon: Horizon, settings: RoutingSettings) -> Route:
         """Raises `RoutingFailed`, naming an agent and the constraint, when nothing can serve it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """An llm agent that asks for a model, now or later. `text` is what is known of its prompt by now."""
+
+    name: str
+    llm: Llm
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One step of a run's plan: who was ready, who comes after, and the route that was found.
+
+    `unloaded` are the models that were let go to make room; `warnings` say which model is weak for what.
+    """
+
+    ready: tuple[str, ...]
+    ahead: tuple[tuple[str, ...], ...]
+    route: Route
+    unloaded: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Planning(Protocol):
+    """What a run asks for its models."""
+
+    @property
+    def horizon(self) -> int:
+        """How many layers ahead it wants to see."""
+        ...
+
+    async def plan(
+        self, ready: Sequence[Asker], ahead: Sequence[Sequence[Asker]], in_use: frozenset[str]
+    ) -> Plan:
+        """Models for all that are ready. Raises `RoutingFailed`; nothing has been changed then."""
+        ...
+
+    def chosen(self, asker: Asker, model: str) -> Model:
+        """The model as it is to be asked: how long it stays loaded follows from the plan."""
+        ...
+
+    def learn(
+        self,
+        asker: Asker,
+        model: str,
+        usage: Usage,
+        seconds: float,
+        scores: Sequence[tuple[Source, float]],
+    ) -> None:
+        """Take into account what an agent's work took and what it was worth."""
         ...

@@ -7,9 +7,10 @@ from dataclasses import fields
 from datetime import UTC, datetime
 
 from llm_orc.domain.completion import Usage
-from llm_orc.domain.events import Event, RunFinished
+from llm_orc.domain.events import Event, Planned, RunFinished
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.outcome import Answered, Cause, Failed, Outcome, RunResult, Skipped
+from llm_orc.domain.plan import Assignment, Plan
 
 
 def result_json(result: RunResult) -> dict[str, JsonValue]:
@@ -20,7 +21,7 @@ def result_json(result: RunResult) -> dict[str, JsonValue]:
         "status": result.status,
         "output": result.output,
         "agents": {name: outcome_json(outcome) for name, outcome in result.agents.items()},
-        "plan": [],
+        "plan": [plan_json(step, plan) for step, plan in enumerate(result.plans, start=1)],
         "usage": usage_json(result.usage),
         "cost_usd": result.cost_usd,
         "duration_s": round(result.duration_s, 6),
@@ -54,11 +55,43 @@ def event_json(event: Event) -> dict[str, JsonValue]:
     """One line of `--output-format jsonl`."""
     what = event.what
     line: dict[str, JsonValue] = {"seq": event.seq, "ts": _moment(event.ts), "type": what.type}
+    if isinstance(what, Planned):
+        return {**line, **plan_json(what.step, what.plan)}
     if isinstance(what, RunFinished):
         return {**line, **result_json(what.result)}
     for field in fields(what):
         line[field.name] = _plain(getattr(what, field.name))
     return line
+
+
+def plan_json(step: int, plan: Plan) -> dict[str, JsonValue]:
+    """One entry of `plan`: utilities and terms per call, `resident` by step of the horizon."""
+    route = plan.route
+    return {
+        "step": step,
+        "ready": list(plan.ready),
+        "horizon": [list(names) for names in plan.ahead],
+        "assignments": {name: _assignment(found) for name, found in route.assignments.items()},
+        "resident": [{name: list(on) for name, on in there.items()} for there in route.resident],
+        "unloaded": list(plan.unloaded),
+        "objective": route.objective,
+        "bound": route.bound,
+        "status": route.status,
+        "solver": route.solver,
+        "solve_ms": round(route.solve_ms, 3),
+        "note": route.note,
+    }
+
+
+def _assignment(found: Assignment) -> dict[str, JsonValue]:
+    return {
+        "model": found.model,
+        "step": found.step,
+        "utility": round(found.utility, 6),
+        "quality": round(found.quality, 6),
+        "token_term": round(found.token_term, 6),
+        "usd": found.usd,
+    }
 
 
 def cause_json(cause: Cause) -> dict[str, JsonValue]:

@@ -102,6 +102,14 @@ class LlamaCpp:
         """The file is there and is a GGUF file; whether it loads is seen when it does."""
         await to_thread.run_sync(_checked_file, model)
 
+    async def unload(self, model: Model) -> None:
+        """The engine lets go of its memory, unless somebody is using it."""
+        engine = self._engines.get(model.path or "")
+        if engine is not None and not engine.lane.borrowed_tokens:
+            gone = [self._engines.pop(model.path or "")]
+            del engine
+            await to_thread.run_sync(gone.clear)
+
     async def aclose(self) -> None:
         """Unload everything."""
         engines, self._engines = self._engines, {}

@@ -29,6 +29,7 @@ from llm_orc.providers.samples import one_by_one
 from llm_orc.providers.shapes import as_count, as_list, as_number, as_object, as_text
 
 PORT = 11434
+UNLOAD_SECONDS = 10.0
 # Of `sampling.options`, those that are not the runner's.
 OUTER_OPTIONS = ("think", "truncate", "shift")
 
@@ -84,6 +85,17 @@ class Ollama:
 
     async def check(self, model: Model) -> None:
         await must_have(self, model, hint=f"ollama pull {model.wire_name}")
+
+    async def unload(self, model: Model) -> None:
+        """A request without messages that keeps the model for no time; it waits for those under way."""
+        async with self._lanes.of(model):
+            await self._wire.post(
+                "/api/chat",
+                {"model": model.wire_name, "messages": [], "keep_alive": 0, "stream": False},
+                lambda reply: None,
+                model=model.wire_name,
+                timeout_seconds=UNLOAD_SECONDS,
+            )
 
     async def aclose(self) -> None:
         await self._wire.aclose()

@@ -66,6 +66,9 @@ class OpenAI:
     async def check(self, model: Model) -> None:
         await must_have(self, model)
 
+    async def unload(self, model: Model) -> None:
+        """Nothing: the server decides itself."""
+
     async def aclose(self) -> None:
         await self._wire.aclose()
 

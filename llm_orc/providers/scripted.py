@@ -70,6 +70,9 @@ class Scripted:
     async def check(self, model: Model) -> None:
         pass
 
+    async def unload(self, model: Model) -> None:
+        """Nothing: the server decides itself."""
+
     async def aclose(self) -> None:
         pass
 

@@ -6,6 +6,7 @@ from time import perf_counter, time
 
 from llm_orc.domain.completion import Usage
 from llm_orc.domain.ensemble import Agent, Default
+from llm_orc.domain.evidence import Source
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.outcome import NO_USAGE, Answered, Cause, Effort, Failed, Outcome
 from llm_orc.errors import NestedFailed, OrcError
@@ -15,7 +16,7 @@ class Attempt:
     """Counts usage, cost and calls. `name` is the agent's, behind those of the agents around it."""
 
     __slots__ = (
-        "agent", "attempts", "began", "confidence", "cost_usd", "evidence", "model", "name", "samples",
+        "agent", "attempts", "began", "confidence", "cost_usd", "evidence", "model", "name", "samples", "scores",
         "started_at",
         "strategy", "tool_calls", "usage",
     )  # fmt: skip
@@ -34,6 +35,7 @@ class Attempt:
         self.samples = 0
         self.confidence: float | None = None
         self.evidence: JsonObject = {}
+        self.scores: list[tuple[Source, float]] = []
 
     def answered(self, output: JsonValue) -> Outcome:
         return Answered(

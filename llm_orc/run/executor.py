@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from time import perf_counter
 
 import anyio
 
@@ -24,6 +25,7 @@ from llm_orc.domain.events import AgentStarted, AnswerRepaired, FellBack, Script
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
 from llm_orc.domain.outcome import Cause, Failed, Outcome, Skipped
+from llm_orc.domain.plan import Asker
 from llm_orc.domain.strategy import Strategy
 from llm_orc.errors import AnswerRejected, DeadlinePassed, NotAvailable, OrcError, ProviderFailed
 from llm_orc.run.answer import to_output
@@ -31,7 +33,8 @@ from llm_orc.run.asking import Asking, ProviderOf, RunNested
 from llm_orc.run.attempt import Attempt, cause_of
 from llm_orc.run.flow import AT_ONCE, chosen, fan_out, loop, without_choice
 from llm_orc.run.mcp_servers import McpServers
-from llm_orc.run.render import composed, render
+from llm_orc.run.render import as_text, composed, render
+from llm_orc.run.routing import Routing, Successors
 from llm_orc.run.script import run_script
 from llm_orc.run.stream import EventStream
 from llm_orc.run.toolbox import toolbox
@@ -49,15 +52,22 @@ class Surroundings:
     strategy_of: StrategyOf
     nested: RunNested
     servers: McpServers
+    routing: Routing | None = None
     concurrency: int | None = None
 
 
 class Executor:
-    """Executes the agents of one ensemble; `within` names the agents around it, each with a slash."""
+    """Executes the agents of one ensemble; `within` names the agents around it, each with a slash.
 
-    def __init__(self, inputs: JsonObject, around: Surroundings, within: str = "") -> None:
+    `successors` looks ahead in its graph, for the routing.
+    """
+
+    def __init__(
+        self, inputs: JsonObject, around: Surroundings, successors: Successors, within: str = ""
+    ) -> None:
         self._inputs = inputs
         self._around = around
+        self._successors = successors
         self._within = within
         self._running: dict[str, Attempt] = {}
 
@@ -70,12 +80,36 @@ class Executor:
                 message = f"its condition does not hold: {agent.when.source}"
                 return Skipped(cause=Cause(kind="condition", message=message))
             self._running[agent.name] = attempt
-            model = agent.work.models[0].name if isinstance(agent.work, Llm) else None
-            self._around.emit(AgentStarted(agent=attempt.name, model=model))
-            ended = attempt.answered(await self._all(agent, attempt, view))
+            if isinstance(agent.work, Llm) and self._around.routing is not None:
+                ended = await self._routed(agent, agent.work, self._around.routing, attempt, view)
+            else:
+                ended = await self._started(agent, attempt, view)
         except OrcError as error:
             ended = attempt.failed(cause_of(error))
         self._running.pop(agent.name, None)
+        return ended
+
+    async def _started(self, agent: Agent, attempt: Attempt, view: View) -> Outcome:
+        model = agent.work.models[0].name if isinstance(agent.work, Llm) else None
+        self._around.emit(AgentStarted(agent=attempt.name, model=model))
+        return attempt.answered(await self._all(agent, attempt, view))
+
+    async def _routed(
+        self, agent: Agent, llm: Llm, routing: Routing, attempt: Attempt, view: View
+    ) -> Outcome:
+        """On the model that the plan gives it, which is given back and learned from."""
+        asker = Asker(name=attempt.name, llm=llm, text=as_text(view.own) if not agent.depends_on else "")
+        model = await routing.assign(asker, self._successors)
+        try:
+            others = tuple(each for each in llm.models if each.name != model.name)
+            chosen = replace(agent, work=replace(llm, models=(model, *others)))
+            attempt.model = model.name
+            ended = await self._started(chosen, attempt, view)
+        finally:
+            routing.release(model.name)
+        if attempt.model == model.name and agent.fan_out is None:
+            seconds = perf_counter() - attempt.began
+            routing.planning.learn(asker, model.name, attempt.usage, seconds, tuple(attempt.scores))
         return ended
 
     def abandon(self, name: str, cause: Cause) -> Failed | Skipped:
@@ -155,8 +189,9 @@ class Executor:
         attempt.evidence = answer.evidence
         attempt.model = answer.model or attempt.model
         try:
-            return to_output(llm, answer.text)
+            output = to_output(llm, answer.text)
         except AnswerRejected as error:
+            attempt.scores.append(("schema", 0.0))
             # One more try, shown what was wrong: more of them rarely help small models.
             around.emit(AnswerRepaired(agent=attempt.name, message=error.message))
             answered_by = next((model for model in models if model.name == answer.model), None)
@@ -164,6 +199,11 @@ class Executor:
                 (*messages, Message("assistant", answer.text), correction(error)), model=answered_by
             )
             return to_output(llm, again.text)
+        if llm.output_schema is not None:
+            attempt.scores.append(("schema", 1.0))
+        elif answer.confidence is not None and answer.samples > 1:
+            attempt.scores.append(("agreement", answer.confidence))
+        return output
 
 
 def correction(error: AnswerRejected) -> Message:

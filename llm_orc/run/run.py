@@ -21,12 +21,14 @@ from llm_orc.domain.outcome import (
     Skipped,
     Status,
 )
+from llm_orc.domain.plan import Planning
 from llm_orc.errors import DeadlinePassed, FlowFailed, NestedFailed
 from llm_orc.graph.agent_graph import AgentGraph
 from llm_orc.run.asking import ProviderOf
 from llm_orc.run.attempt import Attempt
 from llm_orc.run.executor import Executor, StrategyOf, Surroundings
 from llm_orc.run.mcp_servers import mcp_servers
+from llm_orc.run.routing import Routing, successors_in
 from llm_orc.run.scheduler import Scheduler
 from llm_orc.run.stream import EventStream
 
@@ -43,6 +45,7 @@ async def run_ensemble(
     observers: Sequence[Observer] = (),
     interrupt: anyio.Event | None = None,
     max_seconds: float | None = None,
+    planning: Planning | None = None,
 ) -> RunResult:
     """Run until every agent is settled, `interrupt` is set, or `max_seconds` have passed.
 
@@ -51,6 +54,7 @@ async def run_ensemble(
     started_at, began = time(), perf_counter()
     run_id = f"{int(started_at * 1000):012x}{token_hex(4)}"
     emit = EventStream(observers)
+    routing = None if planning is None else Routing(planning, emit)
     async with mcp_servers() as servers:
         around = Surroundings(
             emit=emit,
@@ -58,6 +62,7 @@ async def run_ensemble(
             strategy_of=strategy_of,
             nested=lambda body, given, attempt: run_nested(body, given, attempt, around),
             servers=servers,
+            routing=routing,
             concurrency=ensemble.concurrency,
         )
         scheduler, executor = prepare(ensemble, inputs, around, "")
@@ -84,6 +89,7 @@ async def run_ensemble(
         duration_s=perf_counter() - began,
         trace_id=token_hex(16),
         ended_by=ended_by,
+        plans=() if routing is None else tuple(routing.plans),
     )
     emit(RunFinished(result=result))
     return result
@@ -93,9 +99,11 @@ def prepare(
     ensemble: Ensemble, inputs: JsonObject, around: Surroundings, within: str
 ) -> tuple[Scheduler, Executor]:
     """A scheduler for an ensemble, and the executor that it will ask."""
-    executor = Executor(inputs, around, within)
+    graph = AgentGraph({name: agent.depends_on for name, agent in ensemble.agents.items()})
+    successors = successors_in(graph, ensemble.agents, within)
+    executor = Executor(inputs, around, successors, within)
     scheduler = Scheduler(
-        AgentGraph({name: agent.depends_on for name, agent in ensemble.agents.items()}),
+        graph,
         ensemble.agents,
         executor,
         lambda name, outcome: around.emit(AgentFinished(agent=within + name, outcome=outcome)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from llm_orc.domain.ensemble import (
     MAX_TOOL_CALLS,
@@ -21,6 +22,7 @@ from llm_orc.domain.ensemble import (
     Work,
 )
 from llm_orc.domain.json import JsonObject
+from llm_orc.domain.task import TaskKind
 from llm_orc.spec import fields, unavailable
 from llm_orc.spec.agent_models import choose_models
 from llm_orc.spec.agent_prompt import read_demos, read_prompt, read_system_prompt
@@ -145,6 +147,9 @@ def _llm(entry: Entry) -> tuple[Llm, float | None]:
         output_schema=_output_schema(entry),
         output_format="json" if agent.get("output_format") == "json" else "text",
         fallbacks=choice.fallbacks,
+        task=cast("TaskKind | None", fields.optional_text(agent, "task")),
+        min_quality=fields.number(agent, "min_quality"),
+        max_latency_seconds=fields.number(agent, "max_latency_seconds"),
         tools=tools,
         max_tool_calls=fields.integer(agent, "max_tool_calls") or MAX_TOOL_CALLS,
     )

@@ -151,7 +151,9 @@ class _Layers:
             if isinstance(entry, dict)
         }
         default = fields.optional_text(data, "default") or self.fleet.default
-        self.fleet = replace(self.fleet, models={**self.fleet.models, **new}, default=default)
+        room = fields.room(data) if "vram_gb" in data else self.fleet.vram_gb
+        models = {**self.fleet.models, **new}
+        self.fleet = replace(self.fleet, models=models, default=default, vram_gb=room)
 
     def _take_profiles(self, data: JsonObject, section: str, document: Document) -> None:
         new = {

@@ -18,6 +18,7 @@ from llm_orc.spec.json_schema import as_schema, schema_faults
 from llm_orc.spec.library import FileLibrary
 from llm_orc.spec.locate import find_project
 from llm_orc.spec.report import Report
+from llm_orc.spec.routing import read_routing
 from llm_orc.spec.schema import check_schema
 from llm_orc.spec.scope import Scope
 
@@ -91,6 +92,8 @@ def _ensemble(scope: Scope, source: str) -> Ensemble:
         concurrency=fields.integer(data, "concurrency"),
         timeout_seconds=fields.number(data, "timeout_seconds"),
         source=source,
+        routing=read_routing(scope),
+        guardrails=_guardrails(fields.text(data, "guardrails")),
         unavailable=(
             *unavailable.of_file(data),
             *(feature for reading in readings.values() for feature in reading.unavailable),
@@ -121,6 +124,13 @@ def _inputs(scope: Scope) -> dict[str, JsonObject]:
 
 def _default_task(given: JsonValue) -> str | JsonObject | None:
     return given if isinstance(given, str | dict) else None
+
+
+def _guardrails(given: str) -> Literal["off", "warn", "strict"]:
+    match given:
+        case "off" | "strict":
+            return given
+    return "warn"
 
 
 def _schedule(given: str | None) -> Literal["eager", "layered"] | None:

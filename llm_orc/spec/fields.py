@@ -48,6 +48,12 @@ def texts(data: JsonObject, key: str) -> tuple[str, ...]:
     return tuple(entry for entry in entries(data, key) if isinstance(entry, str))
 
 
+def room(data: JsonObject) -> tuple[float, ...]:
+    """Gigabytes per device; one number is one device."""
+    found = entries(data, "vram_gb")
+    return tuple(float(size) for size in found if isinstance(size, int | float))
+
+
 def sampling(data: JsonObject) -> Sampling:
     return Sampling(
         temperature=number(data, "temperature"),

@@ -33,6 +33,13 @@ def read_model(name: str, entry: JsonObject, folder: Path) -> Model:
             for kind, quality in fields.mapping(entry, "capabilities").items()
             if isinstance(quality, int | float)
         },
+        weaknesses=frozenset(fields.texts(entry, "weaknesses")),
+        tokens_per_second=fields.number(entry, "tokens_per_second"),
+        family=fields.text(entry, "family"),
+        quantisation=fields.text(entry, "quantisation"),
+        digest=fields.optional_text(entry, "digest"),
+        devices=_devices(entry),
+        split=entry.get("split") is True,
         supports=_supports(entry, provider),
         concurrency=fields.integer(entry, "concurrency"),
         requests_per_minute=fields.integer(entry, "requests_per_minute"),
@@ -60,6 +67,12 @@ def read_profile(name: str, entry: JsonObject, source: str) -> Profile:
         price=None if per_token is None else _same_price(per_token),
         source=source,
     )
+
+
+def _devices(entry: JsonObject) -> tuple[int, ...] | None:
+    if "devices" not in entry:
+        return None
+    return tuple(device for device in fields.entries(entry, "devices") if isinstance(device, int))
 
 
 def _price(entry: JsonObject) -> Price | None:

@@ -9,19 +9,14 @@ from llm_orc.registry import STRATEGIES
 from llm_orc.spec import fields
 from llm_orc.spec.scope import Entry
 
-_LATER_KEYS = ("variants", "min_quality", "max_latency_seconds")
+_LATER_KEYS = ("variants",)
 
 
 def of_file(data: JsonObject) -> Iterator[str]:
     """The features that hold for the whole file."""
-    router = fields.text(fields.mapping(data, "routing"), "router", "fixed")
-    if router != "fixed":
-        yield f"router {router}"
     if "budget" in data:
         yield "budget"
     yield from _shared(data)
-    if data.get("guardrails") == "strict":
-        yield "guardrails strict"
     if "quality" in data:
         yield "quality"
 

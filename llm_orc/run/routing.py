@@ -1,0 +1,120 @@
+"""Which model serves which agent while the DAG unfolds: a plan at every change of the ready set.
+
+Receding horizon: what is ready is planned together with its successors, only what is ready is carried out,
+and the next plan starts from what is known by then. Agents that became ready together are planned together.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+import anyio
+import anyio.lowlevel
+
+from llm_orc.domain.ensemble import Agent, Llm
+from llm_orc.domain.events import Planned, Warned
+from llm_orc.domain.model import Model
+from llm_orc.domain.plan import Asker, Plan, Planning
+from llm_orc.errors import RoutingFailed
+from llm_orc.graph.agent_graph import AgentGraph
+from llm_orc.run.stream import EventStream
+
+Successors = Callable[[tuple[str, ...], int], tuple[tuple[Asker, ...], ...]]
+
+
+class Routing:
+    """The models of one run. What does not fit beside what is in use waits until that is done."""
+
+    def __init__(self, planning: Planning, emit: EventStream) -> None:
+        self.plans: list[Plan] = []
+        self.planning = planning
+        self._emit = emit
+        self._pending: dict[str, tuple[Asker, Successors]] = {}
+        self._found: dict[str, str | RoutingFailed] = {}
+        self._in_use: Counter[str] = Counter()
+        self._lock = anyio.Lock()
+        self._changed = anyio.Event()
+
+    async def assign(self, asker: Asker, successors: Successors) -> Model:
+        """The model for an agent that is ready. Raises `RoutingFailed`; every model is given back."""
+        name = asker.name
+        self._pending[name] = (asker, successors)
+        try:
+            while name not in self._found:
+                changed = self._changed
+                async with self._lock:
+                    if name in self._pending and name not in self._found:
+                        # Whoever becomes ready in the same moment is planned along.
+                        await anyio.lowlevel.checkpoint()
+                        await self._plan()
+                if name not in self._found:
+                    await changed.wait()
+        finally:
+            self._pending.pop(name, None)
+        found = self._found.pop(name)
+        if isinstance(found, RoutingFailed):
+            raise found
+        return self.planning.chosen(asker, found)
+
+    def release(self, model: str) -> None:
+        """An agent is done with its model."""
+        self._in_use[model] -= 1
+        if not self._in_use[model]:
+            del self._in_use[model]
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    async def _plan(self) -> None:
+        waiting = [item for name, item in self._pending.items() if name not in self._found]
+        try:
+            await self._plan_for(waiting)
+        except RoutingFailed as error:
+            if self._in_use:
+                return
+            if len(waiting) == 1:
+                self._found[waiting[0][0].name] = error
+                return
+            # They do not fit together: one after the other, first come, first served.
+            for item in waiting:
+                try:
+                    await self._plan_for([item])
+                except RoutingFailed as own:
+                    if not self._in_use:
+                        self._found[item[0].name] = own
+
+    async def _plan_for(self, waiting: list[tuple[Asker, Successors]]) -> None:
+        ready = [asker for asker, _ in waiting]
+        groups: dict[int, tuple[Successors, list[str]]] = {}
+        for asker, successors in waiting:
+            groups.setdefault(id(successors), (successors, []))[1].append(asker.name)
+        steps: list[list[Asker]] = [[] for _ in range(self.planning.horizon)]
+        for successors, names in groups.values():
+            for step, askers in zip(steps, successors(tuple(names), self.planning.horizon), strict=True):
+                step += askers
+        plan = await self.planning.plan(ready, steps, frozenset(self._in_use))
+        self.plans.append(plan)
+        for warning in plan.warnings:
+            self._emit(Warned(message=warning))
+        self._emit(Planned(step=len(self.plans), plan=plan))
+        for asker in ready:
+            model = plan.route.assignments[asker.name].model
+            self._found[asker.name] = model
+            self._in_use[model] += 1
+
+
+def successors_in(graph: AgentGraph, agents: Mapping[str, Agent], within: str) -> Successors:
+    """The llm agents that follow in an ensemble, by the names that they have in the run."""
+
+    def ahead(names: tuple[str, ...], horizon: int) -> tuple[tuple[Asker, ...], ...]:
+        own = tuple(name.removeprefix(within) for name in names)
+        return tuple(
+            tuple(
+                Asker(name=within + name, llm=work)
+                for name in step
+                if isinstance(work := agents[name].work, Llm)
+            )
+            for step in graph.ahead(own, horizon)
+        )
+
+    return ahead
