@@ -1,6 +1,7 @@
 """Names to implementations: `name -> "module:Class"`, imported on first use.
 
-Third parties add their own through entry points (`llm_orc.providers`, `llm_orc.strategies`).
+Third parties add their own through entry points: `llm_orc.providers`, `llm_orc.strategies`,
+`llm_orc.routers`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,12 @@ PROVIDERS: Mapping[str, str] = {
 STRATEGIES: Mapping[str, str] = {
     "react": "llm_orc.strategies.react:React",
     "single": "llm_orc.strategies.single:Single",
+}
+ROUTERS: Mapping[str, str] = {
+    "lp": "llm_orc.plan.exact:Exact",
+    "greedy": "llm_orc.plan.greedy:Greedy",
+    "planner": "llm_orc.plan.llm_planner:LlmPlanner",
+    "fixed": "llm_orc.plan.fixed:Fixed",
 }
 
 

@@ -16,8 +16,10 @@ import anyio
 import click
 
 from llm_orc.cli.inputs import input_text, variable
+from llm_orc.cli.routing import routing_flags, routing_of
 from llm_orc.cli.signals import interrupted_by_signals
 from llm_orc.cli.write import forget_stdout, refuse_unwritable, result_text, write_atomically
+from llm_orc.domain.ensemble import RouterName, RoutingSpec
 from llm_orc.domain.events import Event, Observer
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.outcome import Failed, RunResult, Skipped
@@ -43,6 +45,7 @@ class Options:
     output: Path | None
     quiet: bool
     verbose: bool
+    routing: RoutingSpec
 
 
 def _a_time(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
@@ -70,6 +73,7 @@ Examples:
 @click.option(
     "--model", metavar="NAME", help="The model of every agent: from the catalogue, or provider/name."
 )
+@routing_flags
 @click.option("--schedule", type=click.Choice(["eager", "layered"]),
               help="Start agents when their own dependencies are done, or layer by layer.")  # fmt: skip
 @click.option("--concurrency", type=click.IntRange(1), help="The most agents at once.")
@@ -82,6 +86,8 @@ def invoke(
     ensemble: str, text: str | None, variables: Sequence[str], output_format: Format | None,
     output: Path | None, model: str | None, schedule: str | None, concurrency: int | None,
     max_seconds: float | None, seed: int | None, quiet: bool, verbose: bool,
+    router: RouterName | None, horizon: int | None, vram: tuple[float, ...], lambda_token: float | None,
+    lambda_switch: float | None,
 ) -> int:  # fmt: skip
     """Run ENSEMBLE, a file or a name, and print its output.
 
@@ -95,6 +101,7 @@ def invoke(
     options = Options(
         ensemble=ensemble, text=given, variables=named, model=model, seed=seed,
         max_seconds=max_seconds, output=output, quiet=quiet, verbose=verbose,
+        routing=routing_of(router, horizon, vram, lambda_token, lambda_switch),
     )  # fmt: skip
     flags: dict[str, JsonValue] = {
         "output_format": output_format, "schedule": schedule, "concurrency": concurrency,
@@ -114,6 +121,7 @@ async def _invoke(orchestrator: Orchestrator, options: Options) -> int:
                 variables=options.variables,
                 seed=options.seed,
                 max_seconds=options.max_seconds,
+                routing=options.routing,
                 observers=_observers(form, options, stack, interrupt, lines),
                 interrupt=interrupt,
             )

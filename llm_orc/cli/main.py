@@ -18,6 +18,7 @@ from llm_orc.errors import InvalidFile, OrcError
 
 VERBS: dict[str, tuple[str, str]] = {
     "invoke": ("llm_orc.cli.invoke:invoke", "Run an ensemble and print its output."),
+    "plan": ("llm_orc.cli.plan:plan", "Show which model would serve which agent, without asking any."),
     "validate": ("llm_orc.cli.validate:validate", "Check files and print every problem with its position."),
     "graph": ("llm_orc.cli.graph:graph", "Draw an ensemble's agents and what they depend on."),
     "init": ("llm_orc.cli.init:init", "Make a working project in a folder."),

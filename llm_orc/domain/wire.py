@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from llm_orc.domain.completion import Usage
 from llm_orc.domain.events import Event, Planned, RunFinished
+from llm_orc.domain.foresight import Expected, Foresight, Range
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.outcome import Answered, Cause, Failed, Outcome, RunResult, Skipped
 from llm_orc.domain.plan import Assignment, Plan
@@ -70,7 +71,7 @@ def plan_json(step: int, plan: Plan) -> dict[str, JsonValue]:
     return {
         "step": step,
         "ready": list(plan.ready),
-        "horizon": [list(names) for names in plan.ahead],
+        "horizon": [list(names) for names in plan.ahead if names],
         "assignments": {name: _assignment(found) for name, found in route.assignments.items()},
         "resident": [{name: list(on) for name, on in there.items()} for there in route.resident],
         "unloaded": list(plan.unloaded),
@@ -81,6 +82,40 @@ def plan_json(step: int, plan: Plan) -> dict[str, JsonValue]:
         "solve_ms": round(route.solve_ms, 3),
         "note": route.note,
     }
+
+
+def foresight_json(found: Foresight) -> dict[str, JsonValue]:
+    """What `plan --json` prints; ranges are `[least, most]`, null where a price or a speed is unknown."""
+    return {
+        "ensemble": found.ensemble,
+        "router": found.router,
+        "layers": [list(layer) for layer in found.layers],
+        "room_gb": list(found.room_gb),
+        "room_worth": list(found.room_worth),
+        "plan": [
+            {**plan_json(step, plan), "vram_gb": used, "warnings": list(plan.warnings)}
+            for step, (plan, used) in enumerate(zip(found.plans, found.vram_gb, strict=True), start=1)
+        ],
+        "agents": {name: _expected(each) for name, each in found.agents.items()},
+        "tokens": _range(found.tokens),
+        "usd": _range(found.usd),
+        "seconds": _range(found.seconds),
+        **({"formulation": found.formulation} if found.formulation else {}),
+    }
+
+
+def _expected(each: Expected) -> dict[str, JsonValue]:
+    return {
+        "model": each.model,
+        "task": {field.name: getattr(each.task, field.name) for field in fields(each.task)},
+        "tokens": _range(each.tokens),
+        "usd": _range(each.usd),
+        "seconds": _range(each.seconds),
+    }
+
+
+def _range(found: Range | None) -> list[JsonValue] | None:
+    return None if found is None else [found.low, found.high]
 
 
 def _assignment(found: Assignment) -> dict[str, JsonValue]:

@@ -10,7 +10,7 @@ given the mean and half a standard deviation: an optimism that explores, yet is 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from llm_orc.domain.evidence import Evidence
@@ -125,19 +125,12 @@ def identity(model: Model) -> str:
 
 
 def prior_of(model: Model, task: str) -> Belief:
-    """What the catalogue says of the model at this kind of task, or a guess."""
-    declared = declared_quality(model.capabilities, task)
-    if declared is None:
-        return Belief.from_prior(GUESS, GUESSED_WEIGHT)
+    """What the catalogue says of the model at this kind of task; else the mean of what it says of others."""
+    declared = model.capabilities
+    guess = sum(declared.values()) / len(declared) if declared else GUESS
+    weight = DECLARED_WEIGHT if task in declared else GUESSED_WEIGHT
     # 0 and 1 leave no room to learn.
-    return Belief.from_prior(min(max(declared, 0.01), 0.99), DECLARED_WEIGHT)
-
-
-def declared_quality(capabilities: Mapping[str, float], task: str) -> float | None:
-    """The capability for the task, else the mean of all that are declared; None where none is."""
-    if task in capabilities:
-        return capabilities[task]
-    return sum(capabilities.values()) / len(capabilities) if capabilities else None
+    return Belief.from_prior(min(max(declared.get(task, guess), 0.01), 0.99), weight)
 
 
 def _after(belief: Belief, piece: Evidence) -> Belief:

@@ -48,11 +48,19 @@ def formulate(problem: Problem) -> Formulation:
     money = horizon.money_left
     y_whole = not problem.settings.relaxed
     choose = [
-        cp.Variable(len(group.options), boolean=y_whole and money is not None, nonneg=True)
+        cp.Variable(
+            len(group.options),
+            boolean=y_whole and money is not None,
+            nonneg=True,
+            name=f"choose[{', '.join(group.agents)}]",
+        )
         for group in groups
     ]
-    resident = [cp.Variable(len(placements), boolean=y_whole, nonneg=True) for _ in range(problem.steps)]
-    loaded = [cp.Variable(len(placements), nonneg=True) for _ in range(problem.steps)]
+    steps = range(problem.steps)
+    resident = [
+        cp.Variable(len(placements), boolean=y_whole, nonneg=True, name=f"resident[{step}]") for step in steps
+    ]
+    loaded = [cp.Variable(len(placements), nonneg=True, name=f"loaded[{step}]") for step in steps]
     before = np.array([float(p in problem.kept) for p in placements])
     switch = np.array([problem.switch_cost(p.model) for p in placements])
     value: Any = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -15,6 +15,7 @@ from llm_orc.domain.plan import (
     Horizon,
     Loadable,
     Plan,
+    Route,
     Router,
     RoutingSettings,
     TaskAhead,
@@ -23,7 +24,9 @@ from llm_orc.domain.task import Task
 from llm_orc.errors import RoutingFailed
 from llm_orc.plan.beliefs import Beliefs, identity
 from llm_orc.plan.estimates import candidate, samples_of, tokens_of
+from llm_orc.plan.exact import Exact
 from llm_orc.plan.guardrails import doubts
+from llm_orc.plan.problem import prepare
 from llm_orc.plan.task_typing import task_of
 
 KEPT = "30m"
@@ -49,30 +52,38 @@ class Memory:
 
 
 class Planned:
-    """Makes the plans of one run."""
+    """Makes the plans of one run. `pool` are all models that it may ask, by name.
+
+    What else is in the servers' memory takes no room here: a server lets go of it by itself when it has to.
+    """
 
     def __init__(
         self,
         router: Router,
         settings: RoutingSettings,
         *,
+        pool: Mapping[str, Model],
         memory: Memory,
         room_gb: tuple[float, ...] = (),
         beliefs: Beliefs | None = None,
         guardrails: Literal["off", "warn", "strict"] = "warn",
         record: Callable[[Evidence], None] | None = None,
+        loaded: Callable[[Collection[str]], None] | None = None,
     ) -> None:
         self.beliefs = beliefs or Beliefs()
         self._router = router
         self._settings = settings
+        self._pool = pool
         self._memory = memory
-        self._room = room_gb
+        self.room_gb = room_gb
         self._guardrails = guardrails
         self._record = record
+        self._loaded = loaded
         self._tasks: dict[str, Task] = {}
         self._wanted_later: frozenset[str] = frozenset()
         self._warned: set[str] = set()
         self._measured: dict[str, float] = {}
+        self._first: Horizon | None = None
 
     @property
     def horizon(self) -> int:
@@ -88,42 +99,90 @@ class Planned:
             found = self._tasks[asker.name] = task_of(text, llm.task)
         return found
 
+    def as_if(self) -> Planned:
+        """The same, that only looks: what it plans to load is resident for its next plan."""
+        there: dict[str, Resident] = {}
+        first = True
+
+        async def resident(models: Sequence[Model]) -> Mapping[str, Resident]:
+            nonlocal first
+            if first:
+                there.update(await self._memory.resident(models))
+                first = False
+            return dict(there)
+
+        async def unload(model: Model) -> None:
+            there.pop(model.name, None)
+
+        def loaded(names: Collection[str]) -> None:
+            there.update((name, there.get(name, Resident())) for name in names)
+
+        return Planned(
+            self._router, self._settings, pool=self._pool, memory=Memory(resident=resident, unload=unload),
+            room_gb=self.room_gb, beliefs=self.beliefs, guardrails=self._guardrails, loaded=loaded,
+        )  # fmt: skip
+
+    def samples(self, asker: Asker) -> float:
+        """How often an agent is expected to ask."""
+        return samples_of(asker.llm)
+
+    def explained(self) -> str:
+        """The first plan's optimisation problem as mathematics and as cvxpy has it."""
+        from llm_orc.plan import formulation
+
+        if self._first is None:
+            return ""
+        made = formulation.formulate(prepare(self._first, self._settings))
+        return f"{formulation.__doc__}\n{made.problem}"
+
+    def size_of(self, resident: Sequence[Mapping[str, object]]) -> float:
+        """Gigabytes of what is resident at the first step."""
+        names = resident[0] if resident else ()
+        return sum(self._loadable(self._pool[name]).vram_gb for name in names)
+
+    def room_worth(self) -> tuple[float, ...]:
+        """What one more GB on each device would add to the first plan's objective; empty: no limit."""
+        if not self.room_gb or self._first is None:
+            return ()
+        return Exact().room_worth(self._first, self._settings)
+
     async def plan(
         self, ready: Sequence[Asker], ahead: Sequence[Sequence[Asker]], in_use: frozenset[str]
     ) -> Plan:
-        models = {model.name: model for step in (ready, *ahead) for a in step for model in a.llm.models}
-        resident = await self._memory.resident(list(models.values()))
-        for name, found in resident.items():
-            if found.vram_gb is not None:
-                self._measured[name] = found.vram_gb
+        found = await self._memory.resident(list(self._pool.values()))
+        resident = {name: there for name, there in found.items() if name in self._pool}
+        for name, there in resident.items():
+            if there.vram_gb is not None:
+                self._measured[name] = there.vram_gb
+        tasks = [self._ahead(asker, step) for step, a in enumerate((ready, *ahead)) for asker in a]
+        wanted = {c.model for task in tasks for c in task.candidates} | resident.keys() | in_use
         horizon = Horizon(
-            tasks=tuple(self._ahead(asker, step) for step, a in enumerate((ready, *ahead)) for asker in a),
-            models={name: self._loadable(model) for name, model in models.items()},
-            resident={name: found.devices for name, found in resident.items() if name in models},
-            pinned=in_use & models.keys(),
-            room_gb=self._room_left(resident, models),
+            tasks=tuple(tasks),
+            models={name: self._loadable(self._pool[name]) for name in sorted(wanted)},
+            resident={name: there.devices for name, there in resident.items()},
+            pinned=in_use,
+            room_gb=self.room_gb,
         )
+        self._first = self._first or horizon
         route = await self._router.route(horizon, self._settings)
-        now = route.resident[0] if route.resident else {}
         self._wanted_later = frozenset(name for step in route.resident[1:] for name in step)
-        gone = sorted(set(horizon.resident) - set(now) - in_use) if self._room and route.resident else []
-        chosen = {assignment.model for assignment in route.assignments.values() if assignment.step == 0}
-        loads = chosen - resident.keys()
-        unloaded = gone if loads else []
+        unloaded = self._gone(route, resident.keys(), in_use)
         for name in unloaded:
-            await self._memory.unload(models[name])
+            await self._memory.unload(self._pool[name])
+        if self._loaded is not None and route.resident:
+            self._loaded(route.resident[0])
         return Plan(
             ready=tuple(asker.name for asker in ready),
             ahead=tuple(tuple(asker.name for asker in step) for step in ahead),
             route=route,
             unloaded=tuple(unloaded),
-            warnings=tuple(self._warnings(ready, route.assignments, models)),
+            warnings=tuple(self._warnings(ready, route.assignments)),
         )
 
     def chosen(self, asker: Asker, model: str) -> Model:
         """With the time that the plan keeps it for, unless the user said how long."""
         found = next(each for each in asker.llm.models if each.name == model)
-        if "load_control" not in found.supports or found.keep_alive is not None or not self._room:
+        if "load_control" not in found.supports or found.keep_alive is not None or not self.room_gb:
             return found
         return replace(found, keep_alive=KEPT if model in self._wanted_later else DROPPED)
 
@@ -184,24 +243,20 @@ class Planned:
             split=model.split,
         )
 
-    def _room_left(self, resident: Mapping[str, Resident], models: Mapping[str, Model]) -> tuple[float, ...]:
-        """Without what is in memory and none of this run's."""
-        room = list(self._room)
-        for name, found in resident.items():
-            if name not in models and room:
-                device = found.devices[0] if found.devices else 0
-                room[device] = max(0.0, room[device] - (found.vram_gb or 0.0))
-        return tuple(room)
+    def _gone(self, route: Route, resident: Collection[str], in_use: frozenset[str]) -> list[str]:
+        """What makes room for models that have to be loaded now."""
+        if not self.room_gb or not route.resident:
+            return []
+        chosen = {found.model for found in route.assignments.values() if found.step == 0}
+        return sorted(set(resident) - route.resident[0].keys() - in_use) if chosen - set(resident) else []
 
-    def _warnings(
-        self, ready: Sequence[Asker], assignments: Mapping[str, Assignment], models: Mapping[str, Model]
-    ) -> Iterator[str]:
+    def _warnings(self, ready: Sequence[Asker], assignments: Mapping[str, Assignment]) -> Iterator[str]:
         if self._guardrails == "off":
             return
         for asker in ready:
             served = assignments.get(asker.name)
             if served is None or asker.name in self._warned:
                 continue
-            for doubt in doubts(self.task(asker), models[served.model]):
+            for doubt in doubts(self.task(asker), self._pool[served.model]):
                 self._warned.add(asker.name)
                 yield f"agent {asker.name!r}: {doubt}"

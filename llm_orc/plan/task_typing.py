@@ -100,8 +100,8 @@ def classified(text: str) -> tuple[TaskKind, float]:
 
 
 def features(text: str) -> Iterator[int]:
-    """Buckets of single words, pairs of words, and the first letters of words. Only the start and the end of a
-    text are read: that is where a prompt says what it wants."""
+    """Buckets of words, pairs of words, and first letters of words. Only the start and the end of a text are
+    read: that is where a prompt says what it wants."""
     words = _WORD.findall(_shown(text).lower())
     before = "^"
     for place, word in enumerate(words):

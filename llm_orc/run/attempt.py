@@ -16,9 +16,8 @@ class Attempt:
     """Counts usage, cost and calls. `name` is the agent's, behind those of the agents around it."""
 
     __slots__ = (
-        "agent", "attempts", "began", "confidence", "cost_usd", "evidence", "model", "name", "samples", "scores",
-        "started_at",
-        "strategy", "tool_calls", "usage",
+        "agent", "attempts", "began", "confidence", "cost_usd", "evidence", "model", "name", "samples",
+        "scores", "started_at", "strategy", "tool_calls", "usage",
     )  # fmt: skip
 
     def __init__(self, agent: Agent, name: str) -> None:

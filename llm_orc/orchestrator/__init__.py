@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Literal, Self
 import anyio
 
 from llm_orc.domain.completion import Provider
-from llm_orc.domain.ensemble import Agent, Dispatch, Ensemble, Llm, Loop, StrategySpec, SubEnsemble, Work
+from llm_orc.domain.ensemble import Ensemble, RoutingSpec, StrategySpec
 from llm_orc.domain.events import Event, Observer
+from llm_orc.domain.foresight import Foresight
 from llm_orc.domain.json import JsonValue
-from llm_orc.domain.model import Fleet, Model, Sampling
+from llm_orc.domain.model import Fleet, Model
 from llm_orc.domain.outcome import RunResult
+from llm_orc.domain.plan import Planning
 from llm_orc.domain.strategy import Strategy
 from llm_orc.errors import NotAvailable, OrcError, Problem, Unreachable
+from llm_orc.orchestrator.completing import completed
 from llm_orc.registry import PROVIDERS, STRATEGIES, find
 from llm_orc.spec.catalogue import check_catalogue, load_fleet, resolve_model
 from llm_orc.spec.ensemble_file import check_ensemble, load_ensemble
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from llm_orc.trace.live import LiveView
 
 PROBE_SECONDS = 5.0
+AS_THE_FILE_SAYS = RoutingSpec()
 
 
 class Orchestrator:
@@ -134,10 +138,13 @@ class Orchestrator:
         schedule: Literal["eager", "layered"] | None = None,
         concurrency: int | None = None,
         max_seconds: float | None = None,
+        routing: RoutingSpec = AS_THE_FILE_SAYS,
         observers: Sequence[Observer] = (),
         interrupt: anyio.Event | None = None,
     ) -> RunResult:
         """Run an ensemble on `text` and named inputs; setting `interrupt` ends the run early.
+
+        What `routing` says takes the place of what the file says.
 
         Raises `OrcError` before anything is run; what fails in the run is in the result.
         """
@@ -161,7 +168,48 @@ class Orchestrator:
             observers=observers,
             interrupt=interrupt,
             max_seconds=min(filter(None, (max_seconds, ensemble.timeout_seconds)), default=None),
+            planning=self._planning(ensemble, routing),
         )
+
+    async def plan(
+        self,
+        ensemble: Ensemble | str | Path,
+        text: str | None = None,
+        *,
+        model: str | None = None,
+        routing: RoutingSpec = AS_THE_FILE_SAYS,
+        explain: bool = False,
+    ) -> Foresight:
+        """What a run would do, without asking a model; `explain` adds the first step's formulation.
+
+        Raises `RoutingFailed` where no model can serve an agent.
+        """
+        from llm_orc.graph.agent_graph import AgentGraph
+        from llm_orc.orchestrator.planning import planning_of, router_of
+        from llm_orc.plan.foresight import foresee
+
+        if not isinstance(ensemble, Ensemble):
+            ensemble = self.load(ensemble, model=model)
+        graph = AgentGraph({name: agent.depends_on for name, agent in ensemble.agents.items()})
+        planned = planning_of(ensemble, routing, self.fleet, self.provider_of)
+        given = text if text is not None else str(ensemble.default_task or "")
+        return await foresee(
+            ensemble,
+            router_of(ensemble, routing),
+            graph.layers,
+            graph.ahead,
+            given,
+            planned.as_if(),
+            explain=explain,
+        )
+
+    def _planning(self, ensemble: Ensemble, routing: RoutingSpec) -> Planning | None:
+        """None where nothing is to be chosen, which then costs nothing."""
+        from llm_orc.orchestrator.planning import planning_of, router_of
+
+        if router_of(ensemble, routing) == "fixed":
+            return None
+        return planning_of(ensemble, routing, self.fleet, self.provider_of)
 
     @asynccontextmanager
     async def stream(
@@ -222,53 +270,6 @@ class Orchestrator:
         except OrcError as error:
             return error
         return Unreachable(f"no answer within {PROBE_SECONDS:g} s", hint="is the server busy or hanging?")
-
-
-def completed(ensemble: Ensemble, seed: int | None, timeout_seconds: float | None) -> Ensemble:
-    """The same ensemble, with a seed and a timeout for the agents that set none, also of those within it."""
-    if seed is None and timeout_seconds is None:
-        return ensemble
-    agents: dict[str, Agent] = {}
-    for name, agent in ensemble.agents.items():
-        work = _completed_work(agent.work, seed, timeout_seconds)
-        agents[name] = replace(agent, work=work, timeout_seconds=agent.timeout_seconds or timeout_seconds)
-    return replace(ensemble, agents=agents)
-
-
-def _completed_work(work: Work, seed: int | None, timeout_seconds: float | None) -> Work:
-    match work:
-        case Llm(models=models, fallbacks=fallbacks) if seed is not None:
-            return replace(work, models=_seeded(models, seed), fallbacks=_seeded(fallbacks, seed))
-        case SubEnsemble(ensemble=part):
-            return replace(work, ensemble=completed(part, seed, timeout_seconds))
-        case Loop(body=body):
-            return replace(work, body=completed(body, seed, timeout_seconds))
-        case Dispatch(allowed=allowed):
-            return replace(work, allowed=_Completed(allowed, seed, timeout_seconds))
-    return work
-
-
-def _seeded(models: tuple[Model, ...], seed: int) -> tuple[Model, ...]:
-    sampling = Sampling(seed=seed)
-    return tuple(replace(model, sampling=model.sampling.over(sampling)) for model in models)
-
-
-class _Completed(Mapping[str, Ensemble]):
-    """The ensembles that a dispatch may choose, completed when they are chosen: it may be any."""
-
-    def __init__(self, allowed: Mapping[str, Ensemble], seed: int | None, seconds: float | None) -> None:
-        self._allowed = allowed
-        self._seed = seed
-        self._seconds = seconds
-
-    def __getitem__(self, name: str) -> Ensemble:
-        return completed(self._allowed[name], self._seed, self._seconds)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._allowed)
-
-    def __len__(self) -> int:
-        return len(self._allowed)
 
 
 def live_view() -> LiveView:

@@ -1,0 +1,141 @@
+"""How a run gets its models: settings, room, memory, beliefs and router, brought together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import anyio
+
+from llm_orc.domain.completion import Provider
+from llm_orc.domain.ensemble import (
+    Dispatch,
+    Ensemble,
+    Llm,
+    Loop,
+    RouterName,
+    RoutingSpec,
+    SubEnsemble,
+    Work,
+)
+from llm_orc.domain.evidence import Evidence
+from llm_orc.domain.model import Fleet, Model
+from llm_orc.domain.plan import Router, RoutingSettings
+from llm_orc.errors import ProviderFailed
+from llm_orc.plan.beliefs import Beliefs
+from llm_orc.plan.planning import Memory, Planned, Resident
+from llm_orc.registry import ROUTERS, find
+
+ASK_SECONDS = 2.0
+"""How long a server may take to say what is in its memory; then nothing is assumed to be."""
+
+ProviderOf = Callable[[Model], Provider]
+
+
+def router_of(ensemble: Ensemble, flags: RoutingSpec) -> RouterName:
+    """Flags, then the file; else `lp` where an agent has a choice of models, and `fixed` where none has."""
+    return flags.router or ensemble.routing.router or ("lp" if has_choice(ensemble) else "fixed")
+
+
+def has_choice(ensemble: Ensemble) -> bool:
+    """Whether an agent may be served by one of several models."""
+    return any(len(llm.models) > 1 for llm in llm_works(ensemble))
+
+
+def llm_works(ensemble: Ensemble) -> Iterator[Llm]:
+    """The llm agents of an ensemble and of those that surely run within it."""
+    for agent in ensemble.agents.values():
+        yield from _of_work(agent.work)
+
+
+def _of_work(work: Work) -> Iterator[Llm]:
+    match work:
+        case Llm():
+            yield work
+        case SubEnsemble(ensemble=held) | Loop(body=held):
+            yield from llm_works(held)
+        case Dispatch(allowed=allowed):
+            for name in allowed:
+                yield from llm_works(allowed[name])
+
+
+def settings_of(ensemble: Ensemble, flags: RoutingSpec) -> RoutingSettings:
+    """Flags over the file over the defaults."""
+    found = {**ensemble.routing.settings, **flags.settings}
+    return replace(RoutingSettings(), **found)  # type: ignore[arg-type]  # checked by the schema
+
+
+def planning_of(
+    ensemble: Ensemble,
+    flags: RoutingSpec,
+    fleet: Fleet,
+    provider_of: ProviderOf,
+    evidence: Sequence[Evidence] = (),
+    record: Callable[[Evidence], None] | None = None,
+) -> Planned:
+    """What plans the models of a run."""
+    name = router_of(ensemble, flags)
+    learning = ensemble.routing.learning and flags.learning
+    return Planned(
+        _router(name, ensemble, flags, fleet, provider_of),
+        settings_of(ensemble, flags),
+        pool={model.name: model for llm in llm_works(ensemble) for model in llm.models},
+        memory=Memory(
+            resident=lambda models: resident(models, provider_of),
+            unload=lambda model: provider_of(model).unload(model),
+        ),
+        room_gb=flags.vram_gb or ensemble.routing.vram_gb or fleet.vram_gb,
+        beliefs=Beliefs(evidence) if learning else None,
+        guardrails=ensemble.guardrails,
+        record=record if learning else None,
+    )
+
+
+def _router(
+    name: RouterName, ensemble: Ensemble, flags: RoutingSpec, fleet: Fleet, provider_of: ProviderOf
+) -> Router:
+    router = find("router", name, ROUTERS)
+    if name != "planner":
+        made: Router = router()
+        return made
+    model = flags.planner or ensemble.routing.planner or strongest(ensemble)
+    planner: Router = router(model, provider_of(model))
+    return planner
+
+
+def strongest(ensemble: Ensemble) -> Model:
+    """The planner where nobody named one: the largest model of the pool."""
+    models = {model.name: model for llm in llm_works(ensemble) for model in llm.models}
+    return max(models.values(), key=lambda model: (model.parameters_b or 0.0, model.name))
+
+
+async def resident(models: Sequence[Model], provider_of: ProviderOf) -> Mapping[str, Resident]:
+    """Which models are in memory, by asking each server once; a server that does not answer has none."""
+    by_provider: dict[int, tuple[Provider, list[Model]]] = {}
+    for model in models:
+        if "load_control" in model.supports:
+            provider = provider_of(model)
+            by_provider.setdefault(id(provider), (provider, []))[1].append(model)
+    found: dict[str, Resident] = {}
+    async with anyio.create_task_group() as tasks:
+        for provider, theirs in by_provider.values():
+            tasks.start_soon(_ask, provider, theirs, found)
+    return found
+
+
+async def _ask(provider: Provider, models: Sequence[Model], found: dict[str, Resident]) -> None:
+    try:
+        with anyio.move_on_after(ASK_SECONDS):
+            for installed in await provider.installed():
+                if installed.resident:
+                    for name in _names(models, installed.wire_name):
+                        found[name] = Resident(vram_gb=installed.vram_gb)
+    except ProviderFailed:
+        # The agents that need it will say so.
+        return
+
+
+def _names(models: Sequence[Model], wire_name: str) -> list[str]:
+    """Ours for a server's; a resident model that is none of ours takes room all the same."""
+    names = [m.name for m in models if wire_name in (m.wire_name, f"{m.wire_name}:latest")]
+    return names or [wire_name]
