@@ -80,6 +80,7 @@ Examples:
 @click.option("--max-seconds", type=click.FloatRange(0, min_open=True), callback=_a_time,
               help="End the run after this time; exit code 3.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), help="Seed of every agent that sets none.")
+@click.option("--runs", type=click.Path(dir_okay=False, path_type=Path), help="Where runs are recorded.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
 @click.option("--verbose", is_flag=True, help="More progress: starts, calls, logs of scripts.")
 def invoke(
@@ -87,7 +88,7 @@ def invoke(
     output: Path | None, model: str | None, schedule: str | None, concurrency: int | None,
     max_seconds: float | None, seed: int | None, quiet: bool, verbose: bool,
     router: RouterName | None, horizon: int | None, vram: tuple[float, ...], lambda_token: float | None,
-    lambda_switch: float | None,
+    lambda_switch: float | None, runs: Path | None,
 ) -> int:  # fmt: skip
     """Run ENSEMBLE, a file or a name, and print its output.
 
@@ -105,6 +106,7 @@ def invoke(
     )  # fmt: skip
     flags: dict[str, JsonValue] = {
         "output_format": output_format, "schedule": schedule, "concurrency": concurrency,
+        "runs": None if runs is None else str(runs),
     }  # fmt: skip
     return anyio.run(_invoke, Orchestrator(flags=flags), options)
 

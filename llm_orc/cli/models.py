@@ -48,12 +48,23 @@ def list_models(as_json: bool) -> None:
 @_json_flag
 def show_model(name: str, as_json: bool) -> None:
     """Show all that is known about a model: a name from the catalogue, or provider/name."""
-    entry = _entry(Orchestrator().model(name))
+    from llm_orc.orchestrator.planning import believed
+
+    orchestrator = Orchestrator()
+    model = orchestrator.model(name)
+    entry, beliefs = _entry(model), believed(model, orchestrator.records)
     if as_json:
-        print_json(entry)
+        print_json({**entry, "beliefs": beliefs})
         return
     rows = [[key, str(value)] for key, value in entry.items() if value not in (None, "", {}, [])]
     print_table(("key", "value"), rows)
+    if beliefs:
+        click.echo()
+        print_table(("kind of task", "quality", "observed", "tokens", "s per token"), [
+            [task, f"{found['quality']} ± {found['deviation']}", f"{found['observed']:g}",
+             f"× {found['tokens']}", _known(found["seconds_per_token"])]
+            for task, found in beliefs.items()
+        ])  # fmt: skip
 
 
 @models.command(
@@ -115,6 +126,7 @@ def _why(error: OrcError) -> str:
 def _entry(model: Model) -> dict[str, JsonValue]:
     entry = asdict(model)
     entry["supports"] = sorted(model.supports)
+    entry["weaknesses"] = sorted(model.weaknesses)
     entry["sampling"] = {k: v for k, v in entry["sampling"].items() if v not in (None, (), {})}
     return entry
 
@@ -125,6 +137,10 @@ def _served_at(model: Model) -> str:
 
 def _count(number: int | None) -> str:
     return "-" if number is None else str(number)
+
+
+def _known(value: JsonValue) -> str:
+    return "-" if not isinstance(value, float) else f"{value:.4f}"
 
 
 def _price(model: Model) -> str:

@@ -35,3 +35,12 @@ class Evidence:
     @property
     def weight(self) -> float:
         return WEIGHTS[self.source]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """Which model served an agent of a run, at what kind of task: what later feedback is about."""
+
+    agent: str
+    model: str
+    task: str

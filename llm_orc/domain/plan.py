@@ -181,3 +181,7 @@ class Planning(Protocol):
     ) -> None:
         """Take into account what an agent's work took and what it was worth."""
         ...
+
+    def settle(self, run_id: str) -> str:
+        """Keep what was learned, at the end of a run; a text says why that could not be done."""
+        ...

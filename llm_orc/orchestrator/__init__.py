@@ -28,11 +28,12 @@ from llm_orc.registry import PROVIDERS, STRATEGIES, find
 from llm_orc.spec.catalogue import check_catalogue, load_fleet, resolve_model
 from llm_orc.spec.ensemble_file import check_ensemble, load_ensemble
 from llm_orc.spec.inputs import gather_inputs
-from llm_orc.spec.locate import find_ensemble, find_project, user_config_dir
+from llm_orc.spec.locate import find_ensemble, find_project, records_path, user_config_dir
 from llm_orc.spec.schema import schema_text
 from llm_orc.spec.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from llm_orc.run.records import Records
     from llm_orc.trace.live import LiveView
 
 PROBE_SECONDS = 5.0
@@ -95,6 +96,14 @@ class Orchestrator:
             default = self.settings.default_model
             self._fleet = fleet if default is None else replace(fleet, default=default)
         return self._fleet
+
+    @property
+    def records(self) -> Records:
+        """What is kept of runs: in the project, among the user's data, or where the settings say."""
+        from llm_orc.run.records import Records
+
+        runs = self.settings.runs
+        return Records(Path(runs) if runs else records_path(self.project))
 
     def locate(self, ensemble: str | Path) -> Path:
         """The file of an ensemble given by path or name. Raises `NotFound` or `UsageFailed`."""
@@ -191,7 +200,7 @@ class Orchestrator:
         if not isinstance(ensemble, Ensemble):
             ensemble = self.load(ensemble, model=model)
         graph = AgentGraph({name: agent.depends_on for name, agent in ensemble.agents.items()})
-        planned = planning_of(ensemble, routing, self.fleet, self.provider_of)
+        planned = planning_of(ensemble, routing, self.fleet, self.provider_of, self.records)
         given = text if text is not None else str(ensemble.default_task or "")
         return await foresee(
             ensemble,
@@ -209,7 +218,7 @@ class Orchestrator:
 
         if router_of(ensemble, routing) == "fixed":
             return None
-        return planning_of(ensemble, routing, self.fleet, self.provider_of)
+        return planning_of(ensemble, routing, self.fleet, self.provider_of, self.records)
 
     @asynccontextmanager
     async def stream(

@@ -18,13 +18,14 @@ from llm_orc.domain.ensemble import (
     SubEnsemble,
     Work,
 )
-from llm_orc.domain.evidence import Evidence
+from llm_orc.domain.json import JsonObject
 from llm_orc.domain.model import Fleet, Model
 from llm_orc.domain.plan import Router, RoutingSettings
 from llm_orc.errors import ProviderFailed
-from llm_orc.plan.beliefs import Beliefs
+from llm_orc.plan.beliefs import Beliefs, identity
 from llm_orc.plan.planning import Memory, Planned, Resident
 from llm_orc.registry import ROUTERS, find
+from llm_orc.run.records import Records
 
 ASK_SECONDS = 2.0
 """How long a server may take to say what is in its memory; then nothing is assumed to be."""
@@ -70,12 +71,11 @@ def planning_of(
     flags: RoutingSpec,
     fleet: Fleet,
     provider_of: ProviderOf,
-    evidence: Sequence[Evidence] = (),
-    record: Callable[[Evidence], None] | None = None,
+    records: Records | None = None,
 ) -> Planned:
-    """What plans the models of a run."""
+    """What plans the models of a run, and learns from it where there are records to keep it in."""
     name = router_of(ensemble, flags)
-    learning = ensemble.routing.learning and flags.learning
+    learning = records if ensemble.routing.learning and flags.learning else None
     return Planned(
         _router(name, ensemble, flags, fleet, provider_of),
         settings_of(ensemble, flags),
@@ -85,9 +85,9 @@ def planning_of(
             unload=lambda model: provider_of(model).unload(model),
         ),
         room_gb=flags.vram_gb or ensemble.routing.vram_gb or fleet.vram_gb,
-        beliefs=Beliefs(evidence) if learning else None,
+        beliefs=Beliefs(learning.evidence()) if learning else None,
         guardrails=ensemble.guardrails,
-        record=record if learning else None,
+        keep=learning.learned if learning else None,
     )
 
 
@@ -139,3 +139,21 @@ def _names(models: Sequence[Model], wire_name: str) -> list[str]:
     """Ours for a server's; a resident model that is none of ours takes room all the same."""
     names = [m.name for m in models if wire_name in (m.wire_name, f"{m.wire_name}:latest")]
     return names or [wire_name]
+
+
+def believed(model: Model, records: Records) -> dict[str, JsonObject]:
+    """What is believed of a model by kind of task, where anything is declared or was learned."""
+    evidence = list(records.evidence())
+    beliefs = Beliefs(evidence)
+    seen = {piece.task for piece in evidence if piece.model == identity(model)} | model.capabilities.keys()
+    found: dict[str, JsonObject] = {}
+    for task in sorted(seen):
+        belief = beliefs.of(model, task)
+        found[task] = {
+            "quality": round(belief.mean, 4),
+            "deviation": round(belief.deviation, 4),
+            "observed": belief.observed,
+            "tokens": round(belief.tokens, 3),
+            "seconds_per_token": belief.seconds_per_token,
+        }
+    return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from llm_orc.domain.completion import Usage
-from llm_orc.domain.evidence import Evidence, Source
+from llm_orc.domain.evidence import Evidence, Served, Source
 from llm_orc.domain.model import Model
 from llm_orc.domain.plan import (
     Asker,
@@ -21,7 +21,7 @@ from llm_orc.domain.plan import (
     TaskAhead,
 )
 from llm_orc.domain.task import Task
-from llm_orc.errors import RoutingFailed
+from llm_orc.errors import RecordsFailed, RoutingFailed
 from llm_orc.plan.beliefs import Beliefs, identity
 from llm_orc.plan.estimates import candidate, samples_of, tokens_of
 from llm_orc.plan.exact import Exact
@@ -51,6 +51,9 @@ class Memory:
     unload: Callable[[Model], Awaitable[None]]
 
 
+Keep = Callable[[str, Sequence[Evidence], Sequence[Served]], None]
+
+
 class Planned:
     """Makes the plans of one run. `pool` are all models that it may ask, by name.
 
@@ -67,7 +70,7 @@ class Planned:
         room_gb: tuple[float, ...] = (),
         beliefs: Beliefs | None = None,
         guardrails: Literal["off", "warn", "strict"] = "warn",
-        record: Callable[[Evidence], None] | None = None,
+        keep: Keep | None = None,
         loaded: Callable[[Collection[str]], None] | None = None,
     ) -> None:
         self.beliefs = beliefs or Beliefs()
@@ -77,7 +80,9 @@ class Planned:
         self._memory = memory
         self.room_gb = room_gb
         self._guardrails = guardrails
-        self._record = record
+        self._keep = keep
+        self._evidence: list[Evidence] = []
+        self._served: list[Served] = []
         self._loaded = loaded
         self._tasks: dict[str, Task] = {}
         self._wanted_later: frozenset[str] = frozenset()
@@ -209,10 +214,21 @@ class Planned:
                 model=identity(found), task=task.kind, source="usage", token_ratio=used / expected,
                 seconds_per_token=speed,
             ))  # fmt: skip
+        if self._keep is None:
+            return
+        self._served.append(Served(agent=asker.name, model=identity(found), task=task.kind))
+        self._evidence += pieces
         for piece in pieces:
             self.beliefs.learn(found, piece)
-            if self._record is not None:
-                self._record(piece)
+
+    def settle(self, run_id: str) -> str:
+        if self._keep is None or not self._served:
+            return ""
+        try:
+            self._keep(run_id, self._evidence, self._served)
+        except RecordsFailed as error:
+            return f"what was learned is lost: {error.message}"
+        return ""
 
     def _ahead(self, asker: Asker, step: int) -> TaskAhead:
         llm, task = asker.llm, self.task(asker)

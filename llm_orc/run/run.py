@@ -10,7 +10,7 @@ import anyio
 
 from llm_orc.domain.completion import Usage
 from llm_orc.domain.ensemble import Ensemble, Skip
-from llm_orc.domain.events import AgentFinished, Observer, RunFinished, RunStarted
+from llm_orc.domain.events import AgentFinished, Observer, RunFinished, RunStarted, Warned
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.outcome import (
     Answered,
@@ -91,6 +91,8 @@ async def run_ensemble(
         ended_by=ended_by,
         plans=() if routing is None else tuple(routing.plans),
     )
+    if planning is not None and (lost := planning.settle(run_id)):
+        emit(Warned(message=lost))
     emit(RunFinished(result=result))
     return result
 

@@ -30,6 +30,14 @@ def user_config_dir() -> Path:
     return user_config_path("llm-orc", appauthor=False)
 
 
+def records_path(project: Path) -> Path:
+    """Where runs are recorded: in the project's `.llm-orc`, else among the user's data."""
+    from platformdirs import user_data_path
+
+    ours = project / ".llm-orc"
+    return (ours if ours.is_dir() else user_data_path("llm-orc", appauthor=False)) / "runs.db"
+
+
 def find_ensemble(text: str, project: Path, user_dir: Path | None, extra: Sequence[Path] = ()) -> Path:
     """The file of an ensemble given as a path or a name.
 
