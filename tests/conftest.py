@@ -9,6 +9,12 @@ import pytest
 from tests.servers.faulty import FaultyServer, serving
 
 
+@pytest.fixture(autouse=True)
+def data_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test writes among the user's data."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "data"))
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     """The one event loop that llm-orc runs on."""

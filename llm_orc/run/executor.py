@@ -100,17 +100,17 @@ class Executor:
         """On the model that the plan gives it, which is given back and learned from."""
         asker = Asker(name=attempt.name, llm=llm, text=as_text(view.own) if not agent.depends_on else "")
         model = await routing.assign(asker, self._successors)
+        others = tuple(each for each in llm.models if each.name != model.name)
+        chosen = replace(agent, work=replace(llm, models=(model, *others)))
+        attempt.model = model.name
         try:
-            others = tuple(each for each in llm.models if each.name != model.name)
-            chosen = replace(agent, work=replace(llm, models=(model, *others)))
-            attempt.model = model.name
-            ended = await self._started(chosen, attempt, view)
+            return await self._started(chosen, attempt, view)
         finally:
             routing.release(model.name)
-        if attempt.model == model.name and agent.fan_out is None:
-            seconds = perf_counter() - attempt.began
-            routing.planning.learn(asker, model.name, attempt.usage, seconds, tuple(attempt.scores))
-        return ended
+            # A fan-out's agents share one count, and a fallback's work says nothing about the first model.
+            if attempt.model == model.name and agent.fan_out is None:
+                seconds = perf_counter() - attempt.began
+                routing.planning.learn(asker, model.name, attempt.usage, seconds, tuple(attempt.scores))
 
     def abandon(self, name: str, cause: Cause) -> Failed | Skipped:
         """What became of an agent that had no end when the run was cut short."""
