@@ -21,8 +21,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "trace": NOUNS | {"trace"},
     **{plug_in: NOUNS | {plug_in} for plug_in in PLUG_INS},
     "orchestrator": NOUNS | PLUG_INS | {"orchestrator", "registry", "spec", "graph", "plan", "run", "trace"},
-    **{door: NOUNS | {door, "orchestrator", ""} for door in DOORS},
-    "bench": NOUNS | {"bench", "orchestrator"},
+    **{door: NOUNS | {door, "orchestrator", "bench", ""} for door in DOORS},
+    "bench": NOUNS | {"bench", "orchestrator", "plan"},
     "__main__": {"cli"},
     "": NOUNS | {"orchestrator"},
 }

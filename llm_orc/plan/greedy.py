@@ -15,6 +15,10 @@ class Greedy:
     """The best utility per agent, less what loading takes, as room and money allow."""
 
     async def route(self, horizon: Horizon, settings: RoutingSettings) -> Route:
+        return self.solve(horizon, settings)
+
+    def solve(self, horizon: Horizon, settings: RoutingSettings) -> Route:
+        """Where later steps cannot be served, the first alone is planned, and the route says so."""
         began = perf_counter()
         problem = prepare(horizon, settings)
         found = greedy_route(problem, began)

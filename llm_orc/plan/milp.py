@@ -26,6 +26,7 @@ _WHOLE = 1e-6
 _GAP = 1e-9
 _HAS_SOLUTION = 2
 _LEAST_SECONDS = 0.05
+_RELAXATION_SECONDS = 10.0
 
 
 class Milp:
@@ -62,6 +63,10 @@ class Milp:
         """What one more GB on each device would add to the objective: the duals of the relaxation."""
         matrix = Matrix(problem)
         return matrix.room_worth(self._run(matrix, problem.settings.time_limit_s).duals)
+
+    def shares(self, matrix: Matrix) -> Sequence[float]:
+        """The columns of the relaxation's solution; empty where there is none."""
+        return self._run(matrix, _RELAXATION_SECONDS).values
 
     def _run(self, matrix: Matrix, seconds: float, *, whole: bool = False) -> _Outcome:
         import highspy

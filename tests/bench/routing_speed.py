@@ -52,16 +52,16 @@ def published(horizon: Horizon) -> tuple[bool, bool]:
     """Whether the models with the largest shares overflow the room, and whether the relaxation is whole."""
     problem = prepare(horizon, replace(SETTINGS, relaxed=True))
     matrix = Matrix(problem)
-    outcome = Milp()._run(matrix, 2.0)
+    values = Milp().shares(matrix)
     used = set()
     column = 0
     for group in problem.groups:
-        shares = outcome.values[column : column + len(group.options)]
+        shares = values[column : column + len(group.options)]
         column += len(group.options)
         if group.step == 0:
             used.add(group.options[max(range(len(shares)), key=shares.__getitem__)].model)
     size = sum(horizon.models[name].vram_gb for name in used)
-    return size > sum(horizon.room_gb) + 1e-6, matrix.whole(outcome.values, 1e-6)
+    return size > sum(horizon.room_gb) + 1e-6, matrix.whole(values, 1e-6)
 
 
 def speed(name: str, models: int, tasks: int, steps: int) -> None:

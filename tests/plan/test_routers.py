@@ -75,7 +75,7 @@ def test_greedy_and_rounded_routes_fit_and_are_never_better(horizon, rounded):
         route = anyio.run(router.route, horizon, with_settings)
     except RoutingFailed:
         return
-    assume(not route.note or "left" in route.note or "leaves" in route.note)
+    assume(len(route.assignments) == len(horizon.tasks))  # else later steps were given up
     check(horizon, route)
     assert route.objective <= exact.objective + TIGHT
 

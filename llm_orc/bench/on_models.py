@@ -1,0 +1,153 @@
+"""The workflow carried out on real models: extraction, mathematics, a report, with known answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import anyio
+
+from llm_orc.bench.statistics import paired_interval
+from llm_orc.domain.ensemble import Ensemble, RouterName, RoutingSpec
+from llm_orc.domain.json import JsonValue
+from llm_orc.domain.model import Model, Price
+from llm_orc.domain.outcome import Answered
+from llm_orc.orchestrator import Orchestrator
+from llm_orc.orchestrator.planning import llm_works
+
+FOLDER = Path(__file__).parent
+AT_ONCE = 8
+LAMBDA_TOKEN = 0.05
+PRICE_PER_BILLION = 1000.0
+"""Dollars per million tokens and billion parameters: makes the embedded models cost 0.1 to 0.5 dollars."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A router, or one model for everything."""
+
+    name: str
+    router: RouterName = "lp"
+    only: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One problem: whether the solution is right, whether the report says so, what it cost, on which models."""
+
+    right: bool
+    reported: bool
+    usd: float
+    models: tuple[str, ...]
+
+
+async def compare(
+    orchestrator: Orchestrator, problems: int, lambda_token: float
+) -> list[dict[str, JsonValue]]:
+    """A row per way: accuracy, cost, and how it compares with always asking the largest model.
+
+    `quality` is how often the solution is right, `reported` how often the report has it as JSON.
+    """
+    ensemble = priced(orchestrator.load(FOLDER / "workflow.yaml"))
+    pool = {model.name: model for llm in llm_works(ensemble) for model in llm.models}
+    by_size = sorted(pool.values(), key=lambda model: model.parameters_b or 0)
+    ways = [
+        Way("lp"),
+        Way("greedy", "greedy"),
+        Way("always largest", only=largest_of(by_size)),
+        Way("always smallest", only=by_size[0].name),
+    ]
+    rows = [json.loads(line) for line in (FOLDER / "word_problems.jsonl").read_text().splitlines()][:problems]
+    found = {way.name: await _all(orchestrator, ensemble, way, rows, lambda_token) for way in ways}
+    reference = found["always largest"]
+    return [_row(name, results, reference) for name, results in found.items()]
+
+
+def largest_of(by_size: Sequence[Model]) -> str:
+    """Of equally large ones the best at reasoning: that is what a user would take for everything."""
+    most = by_size[-1].parameters_b
+    return max(
+        (model for model in by_size if model.parameters_b == most),
+        key=lambda model: model.capabilities.get("reasoning", 0.0),
+    ).name
+
+
+def priced(ensemble: Ensemble) -> Ensemble:
+    """The same with a price per token that grows with a model's size."""
+
+    def with_price(model: Model) -> Model:
+        price = PRICE_PER_BILLION * (model.parameters_b or 0.0)
+        return replace(model, price=Price(input_per_million=price, output_per_million=price))
+
+    agents = {}
+    for name, agent in ensemble.agents.items():
+        (llm,) = llm_works(replace(ensemble, agents={name: agent}))
+        models = tuple(with_price(model) for model in llm.models)
+        agents[name] = replace(agent, work=replace(llm, models=models))
+    return replace(ensemble, agents=agents)
+
+
+async def _all(
+    orchestrator: Orchestrator,
+    ensemble: Ensemble,
+    way: Way,
+    rows: Sequence[Mapping[str, JsonValue]],
+    lambda_token: float,
+) -> list[Found]:
+    if way.only:
+        ensemble = _narrowed(ensemble, way.only)
+    found: dict[int, Found] = {}
+    limit = anyio.CapacityLimiter(AT_ONCE)
+    routing = RoutingSpec(
+        router="fixed" if way.only else way.router,
+        settings={"lambda_token": lambda_token},
+        learning=False,
+    )
+
+    async def one(place: int, row: Mapping[str, JsonValue]) -> None:
+        async with limit:
+            result = await orchestrator.invoke(ensemble, str(row["question"]), routing=routing)
+        output = result.output
+        answer = output.get("answer") if isinstance(output, Mapping) else None
+        solution = result.agents["solution"]
+        numbers = re.findall(r"-?\d+", str(solution.output)) if isinstance(solution, Answered) else []
+        right = bool(numbers) and int(numbers[-1]) == row["answer"]
+        done = [o for o in result.agents.values() if isinstance(o, Answered)]
+        models = tuple(o.effort.model or "" for o in done)
+        found[place] = Found(right, answer == row["answer"], result.cost_usd or 0.0, models)
+
+    async with anyio.create_task_group() as tasks:
+        for place, row in enumerate(rows):
+            tasks.start_soon(one, place, row)
+    return [found[place] for place in range(len(rows))]
+
+
+def _narrowed(ensemble: Ensemble, name: str) -> Ensemble:
+    agents = {}
+    for key, agent in ensemble.agents.items():
+        (llm,) = llm_works(replace(ensemble, agents={key: agent}))
+        chosen = tuple(model for model in llm.models if model.name == name)
+        agents[key] = replace(agent, work=replace(llm, models=chosen))
+    return replace(ensemble, agents=agents)
+
+
+def _row(name: str, found: Sequence[Found], reference: Sequence[Found]) -> dict[str, JsonValue]:
+    count = len(found)
+    saved = 1 - sum(f.usd for f in found) / sum(f.usd for f in reference)
+    middle, low, high = paired_interval(
+        [float(mine.right) - float(other.right) for mine, other in zip(found, reference, strict=True)]
+    )
+    return {
+        "router": name,
+        "problems": count,
+        "quality": round(sum(f.right for f in found) / count, 4),
+        "reported": round(sum(f.reported for f in found) / count, 4),
+        "cost_per_task": sum(f.usd for f in found) / count,
+        "saved": round(saved, 4),
+        "difference": round(middle, 4),
+        "interval": [round(low, 4), round(high, 4)],
+        "models": ", ".join(sorted({model for f in found for model in f.models})),
+    }

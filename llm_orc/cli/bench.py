@@ -1,0 +1,106 @@
+"""`bench`: compare routers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import anyio
+import click
+
+from llm_orc.cli.write import print_table
+from llm_orc.domain.json import JsonValue
+from llm_orc.orchestrator import Orchestrator
+
+WORKLOADS = ("workflow", "code_math_mix", "agentic", "random")
+_COLUMNS = (
+    "router", "of_clairvoyant", "of_clairvoyant_95_of_jobs", "quality", "cost_per_task", "loads_per_job",
+    "jobs_over_the_room",
+)  # fmt: skip
+
+
+@click.group()
+def bench() -> None:
+    """Measure: how good the router's choices are."""
+
+
+@bench.command(
+    epilog="""\b
+Examples:
+  llm-orc bench routing --seeds 2
+  llm-orc bench routing --on-models --problems 20
+"""
+)
+@click.option("--workload", "workloads", type=click.Choice(WORKLOADS), multiple=True,
+              help="Which jobs; all when none is named. Repeatable.")  # fmt: skip
+@click.option("--seeds", type=click.IntRange(1, 1000), default=16, show_default=True,
+              help="Worlds per workload and room.")  # fmt: skip
+@click.option("--lambda-token", type=click.FloatRange(0), help="What tokens cost against quality.")
+@click.option("--lambda-switch", type=click.FloatRange(0), help="What loading costs against quality.")
+@click.option("--on-models", is_flag=True, help="Also carry out the workflow on the embedded models.")
+@click.option("--problems", type=click.IntRange(10, 120), default=120, show_default=True,
+              help="How many problems with --on-models.")  # fmt: skip
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("bench-routing"),
+              show_default=True, help="Where the report goes.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the report.")
+def routing(
+    workloads: Sequence[str], seeds: int, lambda_token: float | None, lambda_switch: float | None,
+    on_models: bool, problems: int, out: Path, as_json: bool,
+) -> None:  # fmt: skip
+    """Compare routers on simulated jobs, whose best possible plan is known, and on real models.
+
+    Writes report.json, report.csv and pareto.svg. The simulation asks no model and costs nothing.
+    """
+    from llm_orc.bench.routing import report
+    from llm_orc.bench.written import write
+    from llm_orc.domain.plan import RoutingSettings
+
+    usual = RoutingSettings()
+    settings = RoutingSettings(
+        lambda_token=usual.lambda_token if lambda_token is None else lambda_token,
+        lambda_switch=usual.lambda_switch if lambda_switch is None else lambda_switch,
+    )
+    found = report(seeds, workloads or WORKLOADS, settings)
+    if on_models:
+        found["on_models"] = anyio.run(_on_models, problems)
+    rows = _rows(found["true_estimates"])
+    files = write(out, found, rows)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    click.echo(f"{found['jobs']} jobs, true estimates; utility as a share of the best possible")
+    _print(rows, _COLUMNS)
+    click.echo("\nlp at horizon 2, utility per task less that of others, job by job")
+    _print(_rows(found["paired"]), ("against", "difference_per_task", "interval", "better", "worse", "jobs"))
+    if on_models:
+        click.echo("\nthe workflow on embedded models, against always asking the largest")
+        _print(
+            _rows(found["on_models"]),
+            ("router", "quality", "reported", "difference", "interval", "saved", "models"),
+        )
+    click.echo(f"\nwritten: {', '.join(str(file) for file in files)}")
+
+
+async def _on_models(problems: int) -> list[dict[str, JsonValue]]:
+    from llm_orc.bench.on_models import LAMBDA_TOKEN, compare
+
+    async with Orchestrator() as orchestrator:
+        return await compare(orchestrator, problems, LAMBDA_TOKEN)
+
+
+def _rows(value: JsonValue) -> list[dict[str, JsonValue]]:
+    return [dict(row) for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+
+
+def _print(rows: Sequence[dict[str, JsonValue]], columns: Sequence[str]) -> None:
+    table = [[_shown(row[column]) for column in columns] for row in rows]
+    print_table([column.replace("_", " ") for column in columns], table)
+
+
+def _shown(value: JsonValue) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, list):
+        return " to ".join(_shown(item) for item in value)
+    return str(value)
