@@ -45,6 +45,7 @@ HOMES: dict[str, set[str]] = {
     "httpx2": {"providers/http.py"},
     "xllamacpp": {"providers/llamacpp.py"},
     "keyring": {"providers"},
+    "genai_prices": {"providers/prices.py"},
     "opentelemetry": {"trace"},
     "rich": {"trace", "cli"},
     "click": {"cli"},

@@ -36,7 +36,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One problem: whether the solution is right, whether the report says so, what it cost, on which models."""
+    """One problem: whether its solution is right and its report says so, the cost, and which models."""
 
     right: bool
     reported: bool

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import click
 
-from llm_orc.cli.write import print_json, print_table
+from llm_orc.cli.write import print_json, print_table, write_atomically
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.model import Model
 from llm_orc.errors import NotFound, OrcError
 from llm_orc.orchestrator import Orchestrator
+
+if TYPE_CHECKING:
+    from llm_orc.orchestrator.discovery import Discovery, Server
 
 _json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -147,3 +153,102 @@ def _price(model: Model) -> str:
     if model.price is None:
         return "unknown"
     return f"{model.price.input_per_million:g}/{model.price.output_per_million:g}"
+
+
+@models.command(
+    short_help="Write entries for what local servers have.",
+    epilog="""\b
+Examples:
+  llm-orc models discover --dry-run
+  llm-orc models discover --url http://localhost:8000/v1
+""",
+)
+@click.option("--url", "urls", multiple=True, metavar="URL",
+              help="A further OpenAI-compatible server to ask. Repeatable.")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Print what would be written.")
+@_json_flag
+def discover(urls: tuple[str, ...], dry_run: bool, as_json: bool) -> int:
+    """Ask Ollama and OpenAI-compatible servers what they have, and add it to .llm-orc/models.yaml.
+
+    New models become entries; entries that are there get the keys that they lack. Nothing that you wrote is
+    changed. Exit code 4 when no server could be reached.
+    """
+    from llm_orc.orchestrator.discovery import discover as ask
+    from llm_orc.orchestrator.discovery import proposed
+
+    orchestrator = Orchestrator()
+    found = anyio.run(ask, _servers(orchestrator, urls))
+    file = orchestrator.project / ".llm-orc" / "models.yaml"
+    proposal = proposed(file, found)
+    written = bool(proposal.changed) and not dry_run
+    if written:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, proposal.text)
+    if as_json:
+        changed: dict[str, JsonValue] = {name: list(keys) for name, keys in proposal.changed.items()}
+        print_json({"file": str(file), "entries": proposal.entries, "changed": changed, "written": written})
+    else:
+        _tell(found, proposal.changed, file, dry_run=dry_run)
+    return 0 if any(discovery.error is None for discovery in found) else 4
+
+
+def _servers(orchestrator: Orchestrator, urls: tuple[str, ...]) -> list[Server]:
+    """Ollama's usual place, the catalogue's addresses, and those that were given."""
+    from llm_orc.orchestrator.discovery import Server
+
+    known = [
+        (model.provider, model.base_url)
+        for model in orchestrator.fleet.models.values()
+        if model.provider in ("ollama", "openai") and (model.base_url or model.provider == "ollama")
+    ]
+    wanted = dict.fromkeys([("ollama", None), *known, *(("openai", url) for url in urls)])
+    return [Server(provider, url) for provider, url in wanted]
+
+
+def _tell(
+    found: Sequence[Discovery], changed: Mapping[str, Sequence[str]], file: Path, *, dry_run: bool
+) -> None:
+    for discovery in found:
+        where = discovery.server.base_url or "its usual address"
+        if discovery.error is not None:
+            click.echo(f"{discovery.server.provider} at {where}: {discovery.error.message}", err=True)
+        else:
+            click.echo(f"{discovery.server.provider} at {where}: {len(discovery.entries)} models")
+    for name, keys in changed.items():
+        click.echo(f"  {name}: {', '.join(keys)}")
+    verb = "would be written" if dry_run else "written"
+    click.echo(f"{verb}: {file}" if changed else f"nothing to add to {file}")
+
+
+@models.command(
+    short_help="Measure a model: load time, speed, memory.",
+    epilog="\b\nExample:\n  llm-orc models probe tiny-small --dry-run",
+)
+@click.argument("name")
+@click.option("--dry-run", is_flag=True, help="Measure and print only.")
+@_json_flag
+def probe(name: str, dry_run: bool, as_json: bool) -> None:
+    """Load NAME, have it write a few words, and store what that took in .llm-orc/models.yaml.
+
+    Costs the price of about 80 tokens. Models that ship with llm-orc are measured, not stored.
+    """
+    from llm_orc.orchestrator.discovery import measure, with_figures
+
+    orchestrator = Orchestrator()
+    model = orchestrator.model(name)
+
+    async def measured() -> dict[str, JsonValue]:
+        async with orchestrator:
+            return (await measure(model, orchestrator.provider_of(model))).entry()
+
+    figures = anyio.run(measured)
+    file = orchestrator.project / ".llm-orc" / "models.yaml"
+    text = None if dry_run else with_figures(file, name, figures)
+    stored = text is not None
+    if text is not None:
+        write_atomically(file, text)
+    if as_json:
+        print_json({"model": name, **figures, "stored": stored})
+        return
+    print_table(("key", "value"), [[key, str(value)] for key, value in figures.items()])
+    click.echo(f"stored in {file}" if stored else "not stored")

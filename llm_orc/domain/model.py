@@ -44,10 +44,11 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """US dollars per million tokens."""
+    """US dollars per million tokens; `source` says who says so where it is not the user."""
 
     input_per_million: float
     output_per_million: float
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

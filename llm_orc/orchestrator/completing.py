@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from llm_orc.domain.ensemble import Agent, Dispatch, Ensemble, Llm, Loop, SubEnsemble, Work
 from llm_orc.domain.model import Model, Sampling
+from llm_orc.providers.prices import list_price
 
 
 def completed(ensemble: Ensemble, seed: int | None, timeout_seconds: float | None) -> Ensemble:
@@ -18,6 +19,30 @@ def completed(ensemble: Ensemble, seed: int | None, timeout_seconds: float | Non
         work = _completed_work(agent.work, seed, timeout_seconds)
         agents[name] = replace(agent, work=work, timeout_seconds=agent.timeout_seconds or timeout_seconds)
     return replace(ensemble, agents=agents)
+
+
+def priced(ensemble: Ensemble) -> Ensemble:
+    """The same ensemble, hosted models without a price of the user's having their list price."""
+    agents = {}
+    for name, agent in ensemble.agents.items():
+        match agent.work:
+            case Llm(models=models, fallbacks=fallbacks) as llm if any(
+                model.price is None for model in (*models, *fallbacks)
+            ):
+                work: Work = replace(llm, models=_priced(models), fallbacks=_priced(fallbacks))
+                agent = replace(agent, work=work)
+            case SubEnsemble(ensemble=part):
+                agent = replace(agent, work=SubEnsemble(ensemble=priced(part)))
+            case Loop(body=body) as loop:
+                agent = replace(agent, work=replace(loop, body=priced(body)))
+        agents[name] = agent
+    return replace(ensemble, agents=agents)
+
+
+def _priced(models: tuple[Model, ...]) -> tuple[Model, ...]:
+    return tuple(
+        model if model.price is not None else replace(model, price=list_price(model)) for model in models
+    )
 
 
 def _completed_work(work: Work, seed: int | None, timeout_seconds: float | None) -> Work:

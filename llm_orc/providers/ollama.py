@@ -83,6 +83,12 @@ class Ollama:
         loaded = await self._wire.get("/api/ps", _loaded_gb)
         return await self._wire.get("/api/tags", lambda reply: _installed(reply, loaded))
 
+    async def described(self, wire_name: str) -> JsonObject:
+        """What the server says of one model: its context, and what it can do."""
+        return await self._wire.post(
+            "/api/show", {"model": wire_name}, _described, model=wire_name, timeout_seconds=UNLOAD_SECONDS
+        )
+
     async def check(self, model: Model) -> None:
         await must_have(self, model, hint=f"ollama pull {model.wire_name}")
 
@@ -223,6 +229,13 @@ def _of_the_answer(logprobs: tuple[TokenLogprob, ...], text: str) -> tuple[Token
 def _piece(chunk: JsonObject) -> tuple[str, bool]:
     message = as_object(chunk.get("message") or {}, "message")
     return as_text(message.get("content"), "content"), chunk.get("done") is True
+
+
+def _described(reply: JsonObject) -> JsonObject:
+    info = as_object(reply.get("model_info") or {}, "model_info")
+    context = next((value for key, value in info.items() if key.endswith(".context_length")), None)
+    able = as_list(reply.get("capabilities") or (), "capabilities")
+    return {"context_length": context, "capabilities": list(able) or None}
 
 
 def _loaded_gb(reply: JsonObject) -> dict[str, float]:

@@ -13,6 +13,7 @@ from llm_orc.spec import fields
 from llm_orc.spec.document import Document, read
 from llm_orc.spec.model_entry import read_model, read_profile
 from llm_orc.spec.nearest import did_you_mean, listed
+from llm_orc.spec.presets import with_presets
 from llm_orc.spec.providers import is_provider, provider_hint, provider_name
 from llm_orc.spec.redaction import shown
 from llm_orc.spec.report import Report
@@ -37,7 +38,7 @@ def load_fleet(project: Path, user_dir: Path | None) -> Fleet:
     problems = layers.problems()
     if problems:
         raise InvalidFile(problems)
-    return layers.fleet
+    return with_presets(layers.fleet)
 
 
 def check_catalogue(file: Path, kind: Kind) -> tuple[Problem, ...]:

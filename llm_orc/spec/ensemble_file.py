@@ -11,7 +11,7 @@ from llm_orc.domain.model import Fleet, Model
 from llm_orc.errors import InvalidFile, Problem
 from llm_orc.spec import fields, unavailable
 from llm_orc.spec.agent import Reading, read_agent
-from llm_orc.spec.catalogue import resolve_model
+from llm_orc.spec.catalogue import resolve_model, resolve_profile
 from llm_orc.spec.dependencies import check_cycles, check_names, outputs
 from llm_orc.spec.document import read
 from llm_orc.spec.json_schema import as_schema, schema_faults
@@ -46,7 +46,11 @@ def check_ensemble(path: Path, fleet: Fleet, *, need_models: bool = False) -> tu
 
 
 def _override(model: str | None, fleet: Fleet) -> Model | None:
-    return None if model is None else resolve_model(model, fleet, Path.cwd())
+    if model is None:
+        return None
+    if model not in fleet.models and model in fleet.profiles:
+        return resolve_profile(fleet.profiles[model], fleet, Path.cwd())[0]
+    return resolve_model(model, fleet, Path.cwd())
 
 
 def _read(

@@ -13,7 +13,7 @@ _SUPPORTS: dict[str, frozenset[Feature]] = {
     "openai": _ALL - {"load_control"},
     "ollama": _ALL - {"n"},
     "anthropic": frozenset({"json_schema", "tools"}),
-    "llamacpp": frozenset({"sampling", "seed", "n", "logprobs", "json_schema"}),
+    "llamacpp": frozenset({"sampling", "seed", "n", "logprobs", "json_schema", "load_control"}),
     "scripted": _ALL,
 }
 # What upstream llm-orc calls the same service.

@@ -1,0 +1,168 @@
+"""Models are discovered, measured and routed from the command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.servers.ollama import serving
+
+ROOT = Path(__file__).parents[2]
+TINY = ROOT / "llm_orc" / "embedded" / "tiny-small.gguf"
+MINE = """\
+# My models.
+default: mine   # the one I like
+models:
+  # Do not touch.
+  mine:
+    provider: ollama   # here
+    name: "llama3.1:8b"
+    base_url: {address}
+    context: 4096
+  other: {{provider: scripted}}
+"""
+
+
+def entries(llm_orc) -> dict:
+    return yaml.safe_load((llm_orc.folder / ".llm-orc" / "models.yaml").read_text())["models"]
+
+
+def test_what_ollama_has_becomes_entries(llm_orc):
+    with serving({"llama3.1:8b": 5, "nomic-embed": 1}, room_gb=8) as box:
+        llm_orc.file(".llm-orc/config.yaml", "concurrency: 2\n")
+        done = llm_orc("models", "discover", OLLAMA_HOST=box.address)
+    assert done.returncode == 0
+    assert "ollama at its usual address: 1 models" in done.stdout
+    assert entries(llm_orc) == {
+        "llama3.1-8b": {
+            "provider": "ollama", "name": "llama3.1:8b", "context": 8192, "parameters_b": 5.0, "vram_gb": 5.5,
+            "family": "llama", "quantisation": "Q4_K_M", "digest": "sha256:llama3.1:8b",
+            "supports": ["json_schema", "load_control", "logprobs", "sampling", "seed", "tools"],
+            "price": {"input": 0, "output": 0},
+        }
+    }  # fmt: skip
+    assert llm_orc("validate", ".llm-orc/models.yaml").returncode == 0
+
+
+def test_nothing_that_the_user_wrote_is_changed(llm_orc):
+    with serving({"llama3.1:8b": 5, "new": 1}, room_gb=8) as box:
+        text = MINE.format(address=box.address)
+        llm_orc.file(".llm-orc/models.yaml", text)
+        shown = llm_orc("models", "discover", "--dry-run", "--json")
+        assert (llm_orc.folder / ".llm-orc/models.yaml").read_text() == text
+        done = llm_orc("models", "discover")
+    assert json.loads(shown.stdout)["written"] is False
+    assert done.returncode == 0, done.stderr
+    after = (llm_orc.folder / ".llm-orc/models.yaml").read_text()
+    lines = after.split("\n")
+    assert [line for line in lines if line in text.split("\n")] == text.split("\n")
+    found = entries(llm_orc)
+    assert (found["mine"]["context"], found["mine"]["family"]) == (4096, "llama")
+    assert found["new"]["vram_gb"] == 1.1
+    again = llm_orc("models", "discover")
+    assert "nothing to add" in again.stdout or again.returncode == 4
+
+
+def test_no_server_is_said_and_has_an_exit_code(llm_orc):
+    done = llm_orc("models", "discover", OLLAMA_HOST="http://127.0.0.1:9")
+    assert done.returncode == 4
+    assert "no connection" in done.stderr
+    assert not (llm_orc.folder / ".llm-orc").exists()
+
+
+def test_an_openai_compatible_server_is_asked_too(llm_orc):
+    command = [sys.executable, "-m", "tests.servers.llama", str(TINY)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        address = f"{server.stdout.readline().strip()}/v1"
+        llm_orc.file(".llm-orc/config.yaml", "concurrency: 2\n")
+        done = llm_orc("models", "discover", "--url", address, OLLAMA_HOST="http://127.0.0.1:9")
+        server.stdin.close()
+    assert done.returncode == 0, done.stderr
+    (entry,) = entries(llm_orc).values()
+    assert (entry["provider"], entry["base_url"], entry["price"]) == (
+        "openai", address, {"input": 0, "output": 0},
+    )  # fmt: skip
+
+
+def test_a_probe_measures_and_stores(llm_orc):
+    with serving({"x": 5}, room_gb=8) as box:
+        llm_orc.file(
+            ".llm-orc/models.yaml",
+            f"models:\n  x:\n    provider: ollama\n    base_url: {box.address}\n    vram_gb: 2  # a guess\n",
+        )
+        done = llm_orc("models", "probe", "x")
+    assert done.returncode == 0, done.stderr
+    text = (llm_orc.folder / ".llm-orc/models.yaml").read_text()
+    assert "vram_gb: 5.0  # a guess" in text
+    assert entries(llm_orc)["x"]["load_seconds"] == 0.05
+    assert entries(llm_orc)["x"]["tokens_per_second"] > 0
+
+
+def test_an_embedded_model_is_measured_and_not_stored(llm_orc):
+    done = llm_orc("models", "probe", "tiny-small", "--json")
+    found = json.loads(done.stdout)
+    assert found["stored"] is False
+    assert found["tokens_per_second"] > 10
+    assert found["load_seconds"] > 0
+
+
+@pytest.mark.parametrize(("preset", "model"), [("fast", "tiny-small"), ("heavy", "tiny-large")])
+def test_presets_need_not_be_written(llm_orc, preset, model):
+    done = llm_orc("invoke", llm_orc.ensemble({"name": "a", "model_profile": preset}), "2 + 2",
+                   "--output-format", "json")  # fmt: skip
+    assert json.loads(done.stdout)["agents"]["a"]["model"] == model
+
+
+def test_the_list_price_of_a_hosted_model_is_known(llm_orc):
+    llm_orc.ensemble({"name": "a", "model": "openai/gpt-4o-mini", "task": "qa_simple"})
+    done = llm_orc("plan", "e.yaml", "go", "--router", "lp", "--json")
+    assert json.loads(done.stdout)["usd"][1] > 0
+
+
+def test_an_unknown_price_is_said_to_be_unknown(llm_orc):
+    llm_orc.ensemble({"name": "a", "model": "openai/my-own-model-9", "task": "qa_simple"})
+    done = llm_orc("plan", "e.yaml", "go", "--router", "lp")
+    assert "price unknown" in done.stdout
+
+
+def test_a_plan_shows_what_would_happen(llm_orc):
+    llm_orc.ensemble({"name": "a", "models": ["tiny-small", "tiny-large"], "task": "reasoning"})
+    done = llm_orc("plan", "e.yaml", "2 + 2")
+    assert done.returncode == 0, done.stderr
+    assert "a  tiny-large  utility" in done.stdout
+    assert "optimal by" in done.stdout
+    done = llm_orc("plan", "e.yaml", "2 + 2", "--vram", "0.0001")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: no model can serve agent 'a': tiny-large needs 0.0021 GB")
+
+
+def test_feedback_is_learned_from(llm_orc):
+    llm_orc.file(".llm-orc/config.yaml", "concurrency: 2\n")
+    llm_orc.ensemble({"name": "a", "models": ["tiny-small", "tiny-large"], "task": "reasoning"})
+    assert llm_orc("invoke", "e.yaml", "2 + 2").returncode == 0
+    assert llm_orc("feedback", "last", "a", "--score", "0").stdout == "noted 0 for a\n"
+    shown = llm_orc("models", "show", "tiny-large", "--json")
+    assert json.loads(shown.stdout)["beliefs"]["reasoning"]["observed"] == 1
+    assert llm_orc("feedback", "nope", "--score", "1").returncode == 2
+
+
+def test_routers_are_compared(llm_orc):
+    done = llm_orc(
+        "bench", "routing", "--seeds", "1", "--workload", "workflow", "--on-models", "--problems", "10"
+    )
+    assert done.returncode == 0, done.stderr
+    folder = llm_orc.folder / "bench-routing"
+    report = json.loads((folder / "report.json").read_text())
+    by_name = {row["router"]: row for row in report["true_estimates"]}
+    assert by_name["lp h=2"]["of_clairvoyant"] > 0.99
+    assert by_name["lp h=2"]["jobs_over_the_room"] == 0
+    assert {row["router"] for row in report["on_models"]} >= {"lp", "always largest"}
+    assert (folder / "report.csv").read_text().startswith("router,")
+    assert "<svg" in (folder / "pareto.svg").read_text()
