@@ -67,21 +67,24 @@ class Routing:
 
     async def _plan(self) -> None:
         waiting = [item for name, item in self._pending.items() if name not in self._found]
+        fault = await self._tried(waiting)
+        if fault is None or len(waiting) == 1:
+            return
+        # They do not fit together: one after the other, first come, first served.
+        for item in waiting:
+            await self._tried([item])
+
+    async def _tried(self, waiting: list[tuple[Asker, Successors]]) -> RoutingFailed | None:
+        """Plan for these; an agent that nothing can serve, also with nothing else in use, has failed."""
+        # What is released while the plan is made was in its way all the same.
+        alone = not self._in_use
         try:
             await self._plan_for(waiting)
-        except RoutingFailed as error:
-            if self._in_use:
-                return
-            if len(waiting) == 1:
-                self._found[waiting[0][0].name] = error
-                return
-            # They do not fit together: one after the other, first come, first served.
-            for item in waiting:
-                try:
-                    await self._plan_for([item])
-                except RoutingFailed as own:
-                    if not self._in_use:
-                        self._found[item[0].name] = own
+        except RoutingFailed as fault:
+            if alone and len(waiting) == 1:
+                self._found[waiting[0][0].name] = fault
+            return fault
+        return None
 
     async def _plan_for(self, waiting: list[tuple[Asker, Successors]]) -> None:
         ready = [asker for asker, _ in waiting]
