@@ -19,43 +19,27 @@ FILES = {
 YES, NOT_YET, NO_EFFECT = "yes", "not yet", "no effect"
 STATES = {
     "ensemble": {
-        "models": "the first serves",
-        "routing": "`fixed` only",
-        "routing.router": "`fixed` only",
-        "routing.*": NO_EFFECT,
         "budget": NOT_YET,
         "retries": NOT_YET,
         "cache": NOT_YET,
-        "guardrails": "no effect; `strict` not yet",
         "quality": NOT_YET,
         "validation": NO_EFFECT,
         "topaz_skill": NO_EFFECT,
         "serves": NO_EFFECT,
     },
     "ensemble/agent": {
-        "task": NO_EFFECT,
-        "models": "the first serves",
         "demos": "as a list",
         "variants": NOT_YET,
         "retries": NOT_YET,
         "budget": NOT_YET,
         "cache": NOT_YET,
-        "min_quality": NOT_YET,
-        "max_latency_seconds": NOT_YET,
         "optimize": NO_EFFECT,
     },
     "ensemble/budget": {"*": NOT_YET},
     "ensemble/retries": {"*": NOT_YET},
     "ensemble/demos": {"*": NOT_YET},
-    "models": {"vram_gb": NO_EFFECT},
-    "models/model": dict.fromkeys(
-        [
-            "parameters_b", "vram_gb", "load_seconds", "tokens_per_second", "capabilities", "weaknesses",
-            "family", "quantisation", "digest", "devices", "requests_per_minute", "tokens_per_minute",
-        ],
-        NO_EFFECT,
-    ),
-    "config": dict.fromkeys(["runs", "project", "performance", "serving", "agentic_serving"], NO_EFFECT),
+    "models/model": dict.fromkeys(["requests_per_minute", "tokens_per_minute"], NO_EFFECT),
+    "config": dict.fromkeys(["project", "performance", "serving", "agentic_serving"], NO_EFFECT),
 }  # fmt: skip
 """Table -> key or pattern -> what this version does with it. What is not listed is available."""
 

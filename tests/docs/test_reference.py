@@ -84,7 +84,7 @@ def test_a_key_that_is_not_there_yet_is_named(where, key, tmp_path):
     assert any(feature.endswith(key) for feature in of_key(tmp_path, where, key))
 
 
-@pytest.mark.parametrize(("where", "key"), keys(REFERENCE.YES, REFERENCE.NO_EFFECT, "the first serves"))
+@pytest.mark.parametrize(("where", "key"), keys(REFERENCE.YES, REFERENCE.NO_EFFECT))
 def test_any_other_key_keeps_no_file_from_running(where, key, tmp_path):
     try:
         assert of_key(tmp_path, where, key) == ()

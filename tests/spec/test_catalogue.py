@@ -164,4 +164,4 @@ def test_what_a_model_can_do_depends_on_its_provider() -> None:
     assert supports("openai") == supports("scripted") - {"load_control"}
     assert supports("ollama") == supports("scripted") - {"n"}
     assert supports("anthropic") == {"json_schema", "tools"}
-    assert supports("llamacpp") == {"sampling", "seed", "n", "logprobs", "json_schema"}
+    assert supports("llamacpp") == supports("scripted") - {"tools"}

@@ -156,14 +156,14 @@ def test_a_failure_means_what_the_file_says(load: Load, written: str, meaning: o
 @pytest.mark.parametrize(
     ("top", "agent", "features"),
     [
-        ("routing: {router: lp}", "", ["router lp"]),
+        ("routing: {router: lp}", "", []),
         ("routing: {router: fixed}\ncache: off\nretries: {max: 0}\nguardrails: warn", "", []),
         ("budget: {usd: 1}\ncache: run\nretries: {max: 2}\nguardrails: strict\nquality: high", "",
-         ["budget", "retries", "cache", "guardrails strict", "quality"]),
+         ["budget", "retries", "cache", "quality"]),
         ("defaults: {strategy: vote}", "", ["agent 'a': strategy vote"]),
         ("", "model: small, strategy: {type: self_consistency}", ["agent 'a': strategy self_consistency"]),
         ("", "variants: [{name: v, prompt: x}], min_quality: 1",
-         ["agent 'a': variants", "agent 'a': min_quality"]),
+         ["agent 'a': variants"]),
         ("", "fan_out: false, input_scope: all", []),
         ("", "input_scope: input, demos: {select: knn}", ["agent 'a': demos select"]),
         ("", "fallback: small", []),
