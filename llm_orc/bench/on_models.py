@@ -11,12 +11,12 @@ from pathlib import Path
 import anyio
 
 from llm_orc.bench.statistics import paired_interval
-from llm_orc.domain.ensemble import Ensemble, RouterName, RoutingSpec
+from llm_orc.domain.ensemble import Agent, Ensemble, Llm, RouterName, RoutingSpec
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.model import Model, Price
 from llm_orc.domain.outcome import Answered
 from llm_orc.orchestrator import Orchestrator
-from llm_orc.orchestrator.planning import llm_works
+from llm_orc.orchestrator.completing import llm_works, with_agents, with_models
 
 FOLDER = Path(__file__).parent
 AT_ONCE = 8
@@ -82,12 +82,7 @@ def priced(ensemble: Ensemble) -> Ensemble:
         price = PRICE_PER_BILLION * (model.parameters_b or 0.0)
         return replace(model, price=Price(input_per_million=price, output_per_million=price))
 
-    agents = {}
-    for name, agent in ensemble.agents.items():
-        (llm,) = llm_works(replace(ensemble, agents={name: agent}))
-        models = tuple(with_price(model) for model in llm.models)
-        agents[name] = replace(agent, work=replace(llm, models=models))
-    return replace(ensemble, agents=agents)
+    return with_models(ensemble, with_price)
 
 
 async def _all(
@@ -126,12 +121,13 @@ async def _all(
 
 
 def _narrowed(ensemble: Ensemble, name: str) -> Ensemble:
-    agents = {}
-    for key, agent in ensemble.agents.items():
-        (llm,) = llm_works(replace(ensemble, agents={key: agent}))
-        chosen = tuple(model for model in llm.models if model.name == name)
-        agents[key] = replace(agent, work=replace(llm, models=chosen))
-    return replace(ensemble, agents=agents)
+    def only(agent: Agent) -> Agent:
+        if not isinstance(agent.work, Llm):
+            return agent
+        chosen = tuple(model for model in agent.work.models if model.name == name)
+        return replace(agent, work=replace(agent.work, models=chosen))
+
+    return with_agents(ensemble, only)
 
 
 def _row(name: str, found: Sequence[Found], reference: Sequence[Found]) -> dict[str, JsonValue]:

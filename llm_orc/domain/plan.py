@@ -143,12 +143,14 @@ class Asker:
 class Plan:
     """One step of a run's plan: who was ready, who comes after, and the route that was found.
 
-    `unloaded` are the models that were let go to make room; `warnings` say which model is weak for what.
+    `resident` are the models that were in memory when it was made, `unloaded` those that were let go to
+    make room; `warnings` say which model is weak for what.
     """
 
     ready: tuple[str, ...]
     ahead: tuple[tuple[str, ...], ...]
     route: Route
+    resident: frozenset[str] = frozenset()
     unloaded: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 

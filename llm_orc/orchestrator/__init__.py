@@ -23,7 +23,7 @@ from llm_orc.domain.outcome import RunResult
 from llm_orc.domain.plan import Planning
 from llm_orc.domain.strategy import Strategy
 from llm_orc.errors import NotAvailable, OrcError, Problem, Unreachable
-from llm_orc.orchestrator.completing import completed, priced
+from llm_orc.orchestrator.completing import completed, llm_works, priced, with_one_context
 from llm_orc.registry import PROVIDERS, STRATEGIES, find
 from llm_orc.spec.catalogue import check_catalogue, load_fleet, resolve_model
 from llm_orc.spec.ensemble_file import check_ensemble, load_ensemble
@@ -116,7 +116,8 @@ class Orchestrator:
 
         Without `need_models` an agent may have no model yet: enough to draw it.
         """
-        return priced(load_ensemble(self.locate(ensemble), self.fleet, model, need_models=need_models))
+        loaded = load_ensemble(self.locate(ensemble), self.fleet, model, need_models=need_models)
+        return with_one_context(priced(loaded), llm_works(loaded))
 
     def model(self, name: str) -> Model:
         """A model of the fleet, or `provider/name`. Raises `NotFound` or `UsageFailed`."""

@@ -1,8 +1,8 @@
-"""An ensemble made complete before it runs: seeds and timeouts where the file sets none."""
+"""An ensemble made complete before it runs: seeds, timeouts, prices and contexts where the file sets none."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from llm_orc.domain.ensemble import Agent, Dispatch, Ensemble, Llm, Loop, SubEnsemble, Work
@@ -12,67 +12,97 @@ from llm_orc.providers.prices import list_price
 
 def completed(ensemble: Ensemble, seed: int | None, timeout_seconds: float | None) -> Ensemble:
     """The same ensemble, with a seed and a timeout for the agents that set none, also of those within it."""
-    if seed is None and timeout_seconds is None:
-        return ensemble
-    agents: dict[str, Agent] = {}
-    for name, agent in ensemble.agents.items():
-        work = _completed_work(agent.work, seed, timeout_seconds)
-        agents[name] = replace(agent, work=work, timeout_seconds=agent.timeout_seconds or timeout_seconds)
-    return replace(ensemble, agents=agents)
+    if seed is not None:
+        base = Sampling(seed=seed)
+        ensemble = with_models(ensemble, lambda model: replace(model, sampling=model.sampling.over(base)))
+    if timeout_seconds is not None:
+        ensemble = with_agents(
+            ensemble, lambda a: replace(a, timeout_seconds=a.timeout_seconds or timeout_seconds)
+        )
+    return ensemble
 
 
 def priced(ensemble: Ensemble) -> Ensemble:
     """The same ensemble, hosted models without a price of the user's having their list price."""
-    agents = {}
-    for name, agent in ensemble.agents.items():
-        match agent.work:
-            case Llm(models=models, fallbacks=fallbacks) as llm if any(
-                model.price is None for model in (*models, *fallbacks)
-            ):
-                work: Work = replace(llm, models=_priced(models), fallbacks=_priced(fallbacks))
-                agent = replace(agent, work=work)
-            case SubEnsemble(ensemble=part):
-                agent = replace(agent, work=SubEnsemble(ensemble=priced(part)))
-            case Loop(body=body) as loop:
-                agent = replace(agent, work=replace(loop, body=priced(body)))
-        agents[name] = agent
-    return replace(ensemble, agents=agents)
-
-
-def _priced(models: tuple[Model, ...]) -> tuple[Model, ...]:
-    return tuple(
-        model if model.price is not None else replace(model, price=list_price(model)) for model in models
+    return with_models(
+        ensemble, lambda model: model if model.price is not None else replace(model, price=list_price(model))
     )
 
 
-def _completed_work(work: Work, seed: int | None, timeout_seconds: float | None) -> Work:
+def with_one_context(ensemble: Ensemble, works: Iterable[Llm]) -> Ensemble:
+    """The same ensemble; each of Ollama's models has the largest `num_ctx` that any agent gives it.
+
+    A request with another one would load the model anew.
+    """
+    largest: dict[str, int] = {}
+    for model in (model for llm in works for model in (*llm.models, *llm.fallbacks)):
+        size = model.sampling.options.get("num_ctx")
+        if model.provider == "ollama" and isinstance(size, int):
+            largest[model.name] = max(size, largest.get(model.name, 0))
+
+    def sized(model: Model) -> Model:
+        if model.name not in largest:
+            return model
+        sampling = Sampling(options={"num_ctx": largest[model.name]}).over(model.sampling)
+        return replace(model, sampling=sampling)
+
+    return with_models(ensemble, sized) if largest else ensemble
+
+
+def with_models(ensemble: Ensemble, change: Callable[[Model], Model]) -> Ensemble:
+    """The same ensemble with other models, in all of its llm agents."""
+
+    def changed(agent: Agent) -> Agent:
+        if not isinstance(agent.work, Llm):
+            return agent
+        models = tuple(change(model) for model in agent.work.models)
+        fallbacks = tuple(change(model) for model in agent.work.fallbacks)
+        return replace(agent, work=replace(agent.work, models=models, fallbacks=fallbacks))
+
+    return with_agents(ensemble, changed)
+
+
+def with_agents(ensemble: Ensemble, change: Callable[[Agent], Agent]) -> Ensemble:
+    """The same ensemble with other agents, also in the ensembles that run as agents of it."""
+    agents: dict[str, Agent] = {}
+    for name, agent in ensemble.agents.items():
+        match agent.work:
+            case SubEnsemble(ensemble=part):
+                agent = replace(agent, work=SubEnsemble(ensemble=with_agents(part, change)))
+            case Loop(body=body) as loop:
+                agent = replace(agent, work=replace(loop, body=with_agents(body, change)))
+            case Dispatch(allowed=allowed) as dispatch:
+                agent = replace(agent, work=replace(dispatch, allowed=_Changed(allowed, change)))
+        agents[name] = change(agent)
+    return replace(ensemble, agents=agents)
+
+
+def llm_works(ensemble: Ensemble) -> Iterator[Llm]:
+    """The llm agents of an ensemble and of those within it, as far as the file names them."""
+    for agent in ensemble.agents.values():
+        yield from _of_work(agent.work)
+
+
+def _of_work(work: Work) -> Iterator[Llm]:
     match work:
-        case Llm(models=models, fallbacks=fallbacks) if seed is not None:
-            return replace(work, models=_seeded(models, seed), fallbacks=_seeded(fallbacks, seed))
-        case SubEnsemble(ensemble=part):
-            return replace(work, ensemble=completed(part, seed, timeout_seconds))
-        case Loop(body=body):
-            return replace(work, body=completed(body, seed, timeout_seconds))
+        case Llm():
+            yield work
+        case SubEnsemble(ensemble=held) | Loop(body=held):
+            yield from llm_works(held)
         case Dispatch(allowed=allowed):
-            return replace(work, allowed=_Completed(allowed, seed, timeout_seconds))
-    return work
+            for name in allowed:
+                yield from llm_works(allowed[name])
 
 
-def _seeded(models: tuple[Model, ...], seed: int) -> tuple[Model, ...]:
-    sampling = Sampling(seed=seed)
-    return tuple(replace(model, sampling=model.sampling.over(sampling)) for model in models)
+class _Changed(Mapping[str, Ensemble]):
+    """The ensembles that a dispatch may choose, changed when they are chosen: it may be any."""
 
-
-class _Completed(Mapping[str, Ensemble]):
-    """The ensembles that a dispatch may choose, completed when they are chosen: it may be any."""
-
-    def __init__(self, allowed: Mapping[str, Ensemble], seed: int | None, seconds: float | None) -> None:
+    def __init__(self, allowed: Mapping[str, Ensemble], change: Callable[[Agent], Agent]) -> None:
         self._allowed = allowed
-        self._seed = seed
-        self._seconds = seconds
+        self._change = change
 
     def __getitem__(self, name: str) -> Ensemble:
-        return completed(self._allowed[name], self._seed, self._seconds)
+        return with_agents(self._allowed[name], self._change)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._allowed)

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import anyio
 
 from llm_orc.domain.completion import Provider
-from llm_orc.domain.ensemble import (
-    Dispatch,
-    Ensemble,
-    Llm,
-    Loop,
-    RouterName,
-    RoutingSpec,
-    SubEnsemble,
-    Work,
-)
+from llm_orc.domain.ensemble import Ensemble, RouterName, RoutingSpec
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.model import Fleet, Model
 from llm_orc.domain.plan import Router, RoutingSettings
 from llm_orc.errors import ProviderFailed
+from llm_orc.orchestrator.completing import llm_works
 from llm_orc.plan.beliefs import Beliefs, identity
 from llm_orc.plan.planning import Memory, Planned, Resident
 from llm_orc.registry import ROUTERS, find
@@ -41,23 +33,6 @@ def router_of(ensemble: Ensemble, flags: RoutingSpec) -> RouterName:
 def has_choice(ensemble: Ensemble) -> bool:
     """Whether an agent may be served by one of several models."""
     return any(len(llm.models) > 1 for llm in llm_works(ensemble))
-
-
-def llm_works(ensemble: Ensemble) -> Iterator[Llm]:
-    """The llm agents of an ensemble and of those that surely run within it."""
-    for agent in ensemble.agents.values():
-        yield from _of_work(agent.work)
-
-
-def _of_work(work: Work) -> Iterator[Llm]:
-    match work:
-        case Llm():
-            yield work
-        case SubEnsemble(ensemble=held) | Loop(body=held):
-            yield from llm_works(held)
-        case Dispatch(allowed=allowed):
-            for name in allowed:
-                yield from llm_works(allowed[name])
 
 
 def settings_of(ensemble: Ensemble, flags: RoutingSpec) -> RoutingSettings:

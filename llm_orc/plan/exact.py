@@ -39,8 +39,8 @@ class Exact:
         return self._milp.room_worth(prepare(horizon, settings))
 
     def _solved(self, problem: Problem, began: float, note: str = "") -> Route | None:
-        if not problem.placements and problem.horizon.money_left is None:
-            return route_of(problem, [frozenset()] * problem.steps, "optimal", "direct", began)
+        if not problem.groups or (not problem.placements and problem.horizon.money_left is None):
+            return route_of(problem, [frozenset()] * problem.steps, "optimal", "direct", began, note=note)
         if small_enough(problem) and not problem.settings.relaxed:
             return dynamic_route(problem, began, note)
         return self._milp.solve(problem, began, note)

@@ -76,7 +76,7 @@ class Planned:
         self.beliefs = beliefs or Beliefs()
         self._router = router
         self._settings = settings
-        self._pool = pool
+        self._pool = dict(pool)
         self._memory = memory
         self.room_gb = room_gb
         self._guardrails = guardrails
@@ -154,6 +154,8 @@ class Planned:
     async def plan(
         self, ready: Sequence[Asker], ahead: Sequence[Sequence[Asker]], in_use: frozenset[str]
     ) -> Plan:
+        # An ensemble that is chosen while the run goes on may bring models of its own.
+        self._pool.update((m.name, m) for step in (ready, *ahead) for asker in step for m in asker.llm.models)
         found = await self._memory.resident(list(self._pool.values()))
         resident = {name: there for name, there in found.items() if name in self._pool}
         for name, there in resident.items():
@@ -180,6 +182,7 @@ class Planned:
             ready=tuple(asker.name for asker in ready),
             ahead=tuple(tuple(asker.name for asker in step) for step in ahead),
             route=route,
+            resident=frozenset(resident) - set(unloaded),
             unloaded=tuple(unloaded),
             warnings=tuple(self._warnings(ready, route.assignments)),
         )

@@ -101,6 +101,7 @@ class Asking:
             raise
         cost = cost_of(model, completion.usage)
         attempt.count(completion.usage, cost)
+        attempt.load_seconds += completion.load_seconds or 0.0
         emit(ModelAnswered(
             agent=attempt.name, call=call, model=model.name, usage=completion.usage, cost_usd=cost,
             duration_s=perf_counter() - began, load_seconds=completion.load_seconds,

@@ -106,7 +106,7 @@ class Executor:
         try:
             return await self._started(chosen, attempt, view)
         finally:
-            routing.release(model.name)
+            routing.release(model.name, attempt.load_seconds)
             # A fan-out's agents share one count, and a fallback's work says nothing about the first model.
             if attempt.model == model.name and agent.fan_out is None:
                 seconds = perf_counter() - attempt.began

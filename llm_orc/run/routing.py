@@ -20,6 +20,8 @@ from llm_orc.errors import RoutingFailed
 from llm_orc.graph.agent_graph import AgentGraph
 from llm_orc.run.stream import EventStream
 
+_NOTICED_SECONDS = 0.2
+
 Successors = Callable[[tuple[str, ...], int], tuple[tuple[Asker, ...], ...]]
 
 
@@ -33,6 +35,7 @@ class Routing:
         self._pending: dict[str, tuple[Asker, Successors]] = {}
         self._found: dict[str, str | RoutingFailed] = {}
         self._in_use: Counter[str] = Counter()
+        self._there: set[str] = set()
         self._lock = anyio.Lock()
         self._changed = anyio.Event()
 
@@ -57,8 +60,13 @@ class Routing:
             raise found
         return self.planning.chosen(asker, found)
 
-    def release(self, model: str) -> None:
-        """An agent is done with its model."""
+    def release(self, model: str, load_seconds: float = 0.0) -> None:
+        """An agent is done with its model, which took so long to load."""
+        if load_seconds > _NOTICED_SECONDS and model in self._there:
+            self._emit(Warned(
+                message=f"{model} was in memory and had to be loaded again ({load_seconds:.1f} s): do agents "
+                "ask it with different options, or is there less room than vram_gb says?"
+            ))  # fmt: skip
         self._in_use[model] -= 1
         if not self._in_use[model]:
             del self._in_use[model]
@@ -97,6 +105,7 @@ class Routing:
                 step += askers
         plan = await self.planning.plan(ready, steps, frozenset(self._in_use))
         self.plans.append(plan)
+        self._there = set(plan.resident)
         for warning in plan.warnings:
             self._emit(Warned(message=warning))
         self._emit(Planned(step=len(self.plans), plan=plan))

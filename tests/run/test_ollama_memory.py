@@ -82,3 +82,36 @@ async def test_a_server_that_is_gone_is_said_by_the_agent(tmp_path):
         pass
     result = await run(tmp_path, box, [agent("a", ["x"])], 8, x=sized(5, 0.8))
     assert result.agents["a"].cause.kind == "unreachable"
+
+
+async def test_agents_that_want_different_contexts_get_the_larger_one(tmp_path):
+    asked = []
+    with serving({"x": 5}, room_gb=8) as box:
+        (tmp_path / ".llm-orc").mkdir()
+        entry = {"provider": "ollama", "base_url": box.address, "options": {"num_ctx": 2048}, **sized(5, 0.8)}
+        (tmp_path / ".llm-orc" / "models.yaml").write_text(yaml.safe_dump({"models": {"x": entry}}))
+        agents = [{"name": "a", "model": "x"}, {"name": "b", "model": "x", "options": {"num_ctx": 8192}}]
+        path = tmp_path / "e.yaml"
+        path.write_text(yaml.safe_dump({"name": "e", "agents": agents}))
+        async with Orchestrator(tmp_path) as orchestrator:
+            loaded = orchestrator.load(path)
+            asked = [agent.work.models[0].sampling.options for agent in loaded.agents.values()]
+    assert asked == [{"num_ctx": 8192}, {"num_ctx": 8192}]
+
+
+async def test_a_model_that_had_to_be_loaded_again_is_told(tmp_path):
+    events = []
+    with serving({"x": 5}, room_gb=8) as box:
+        box.load("x", 300)
+        box.done("x")
+        (tmp_path / ".llm-orc").mkdir()
+        entry = {"provider": "ollama", "base_url": box.address, **sized(5, 0.8)}
+        (tmp_path / ".llm-orc" / "models.yaml").write_text(yaml.safe_dump({"models": {"x": entry}}))
+        path = tmp_path / "e.yaml"
+        agents = [{"name": "a", "model": "x"}]
+        path.write_text(yaml.safe_dump({"name": "e", "routing": {"router": "lp"}, "agents": agents}))
+        box.reloads, box.load_seconds = True, 0.5
+        async with Orchestrator(tmp_path) as orchestrator:
+            await orchestrator.invoke(path, "go", observers=[lambda e: events.append(e.what)])
+    (warned,) = [event for event in events if event.type == "warned"]
+    assert warned.message.startswith("x was in memory and had to be loaded again (0.5 s)")

@@ -19,7 +19,10 @@ SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 @dataclass
 class Box:
-    """`sizes` are the models on disk, in bytes of memory; `room` is how many bytes there are."""
+    """`sizes` are the models on disk, in bytes of memory; `room` is how many bytes there are.
+
+    With `reloads`, every request finds other runner options than before and loads its model anew.
+    """
 
     sizes: dict[str, int]
     room: int
@@ -29,13 +32,15 @@ class Box:
     loads: list[str] = field(default_factory=list)
     evicted: list[str] = field(default_factory=list)
     most: int = 0
+    load_seconds: float = 0.05
+    reloads: bool = False
     changed: Condition = field(default_factory=Condition)
 
     def load(self, name: str, keep: float) -> bool:
         """Have the model in memory and in use; True when it had to be loaded."""
         with self.changed:
-            loaded = name not in self.memory
-            while loaded and self._used() + self.sizes[name] > self.room:
+            loaded = name not in self.memory or self.reloads
+            while name not in self.memory and self._used() + self.sizes[name] > self.room:
                 idle = [other for other in self.memory if not self.busy[other]]
                 if not idle:
                     self.changed.wait(10)
@@ -122,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send({
                 "model": name, "message": {"role": "assistant", "content": f"{name} says hello"},
                 "done": True, "done_reason": "stop", "prompt_eval_count": 10, "eval_count": 3,
-                "load_duration": 50_000_000 if loaded else 0,
+                "load_duration": int(self.box.load_seconds * 1e9) if loaded else 0,
             })  # fmt: skip
         finally:
             self.box.done(name)
