@@ -20,7 +20,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-@click.group()
+@click.group(epilog="\b\nExample:\n  llm-orc bench routing --seeds 2")
 def bench() -> None:
     """Measure: how good the router's choices are."""
 

@@ -1,0 +1,1 @@
+"""Reading the answer out of a reply, and telling whether two answers mean the same."""
