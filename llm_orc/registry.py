@@ -21,8 +21,13 @@ PROVIDERS: Mapping[str, str] = {
     "scripted": "llm_orc.providers.scripted:Scripted",
 }
 STRATEGIES: Mapping[str, str] = {
+    "cascade": "llm_orc.strategies.cascade:Cascade",
+    "chain_of_thought": "llm_orc.strategies.chain_of_thought:ChainOfThought",
+    "mux": "llm_orc.strategies.mux:Mux",
     "react": "llm_orc.strategies.react:React",
+    "self_consistency": "llm_orc.strategies.self_consistency:SelfConsistency",
     "single": "llm_orc.strategies.single:Single",
+    "vote": "llm_orc.strategies.vote:ModelVote",
 }
 ROUTERS: Mapping[str, str] = {
     "lp": "llm_orc.plan.exact:Exact",

@@ -56,15 +56,12 @@ def classes(answers: Sequence[str], *, mathematics: bool = False) -> list[int]:
     for answer in answers:
         form = key(answer)
         if form not in numbers:
-            same = (
-                next((n for n, other in enumerate(first) if equal(answer, other)), None)
-                if mathematics
-                else None
+            known = next(
+                (n for n, other in enumerate(first) if mathematics and equal(answer, other)), len(first)
             )
-            if same is None:
-                same = len(first)
+            if known == len(first):
                 first.append(answer)
-            numbers[form] = same
+            numbers[form] = known
         found.append(numbers[form])
     return found
 

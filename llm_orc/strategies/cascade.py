@@ -1,0 +1,140 @@
+"""Models from cheap to dear: the first answer that is confident enough is taken (FrugalGPT, Chen et al. 2023,
+arXiv 2305.05176; confidence from the tokens as in Gupta et al. 2024, arXiv 2404.10136)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from llm_orc.answers.extraction import last_number
+from llm_orc.domain.completion import Message
+from llm_orc.domain.json import JsonValue
+from llm_orc.domain.model import Model
+from llm_orc.domain.strategy import Answer, Ask, Strategy
+from llm_orc.errors import ProviderFailed
+from llm_orc.strategies.confidence import TOP, TokenMeasure, token_confidence
+from llm_orc.strategies.on_model import OnModel
+from llm_orc.strategies.self_consistency import SelfConsistency
+
+Measure = Literal[
+    "mean_logprob", "min_logprob", "sequence_probability", "perplexity", "entropy", "agreement", "verifier"
+]
+THRESHOLD = 0.9
+SAMPLES = 5
+
+
+class Cascade:
+    """Three bands: from `threshold` on an answer is accepted, from `verify_threshold` on it is verified by
+    samples of the same model, below that the next model is asked. The last model's answer is taken as it is.
+    """
+
+    def __init__(
+        self,
+        *,
+        models: tuple[Model, ...] = (),
+        confidence: Measure = "perplexity",
+        threshold: float = THRESHOLD,
+        verify_threshold: float | None = None,
+        verify: Strategy | None = None,
+        verifier: Model | None = None,
+        samples: int = SAMPLES,
+    ) -> None:
+        self._models = models
+        self._measure: Measure = confidence
+        self._threshold = threshold
+        self._verify_from = verify_threshold
+        self._agreement = SelfConsistency(samples=samples, extract="none")
+        self._verify = verify or self._agreement
+        self._verifier = verifier
+
+    async def answer(self, messages: tuple[Message, ...], ask: Ask) -> Answer:
+        rungs: list[JsonValue] = []
+        best: Answer | None = None
+        samples = 0
+        models = self._models or ask.models
+        failure: ProviderFailed | None = None
+        for place, model in enumerate(models):
+            try:
+                found = await self._on(model, messages, ask)
+            except ProviderFailed as error:
+                failure = error
+                ask.note("failed", f"{model.name} failed: {error.message}", model=model.name, kind=error.kind)
+                rungs.append({"model": model.name, "error": error.kind})
+                continue
+            samples += found.samples
+            rungs.append({"model": model.name, "confidence": found.confidence, "samples": found.samples})
+            if best is None or (found.confidence or 0) >= (best.confidence or 0) or place == len(models) - 1:
+                best = found
+            if self._accepts(found, last=place == len(models) - 1, ask=ask):
+                break
+        if best is None:
+            assert failure is not None
+            raise failure
+        return Answer(
+            text=best.text, samples=samples, confidence=best.confidence, model=best.model,
+            evidence={"rungs": rungs},
+        )  # fmt: skip
+
+    def _accepts(self, found: Answer, *, last: bool, ask: Ask) -> bool:
+        sure = found.confidence if found.confidence is not None else 0.0
+        if sure >= self._threshold:
+            ask.note("accepted", f"{found.model} is {sure:.2f} sure", model=found.model, confidence=sure)
+            return True
+        if not last:
+            ask.note(
+                "escalated", f"{found.model} is only {sure:.2f} sure", model=found.model, confidence=sure
+            )
+        return last
+
+    async def _on(self, model: Model, messages: tuple[Message, ...], ask: Ask) -> Answer:
+        """One model's answer with its confidence, verified where that is neither high nor low."""
+        own = OnModel(ask, model)
+        answer = await self._measured(model, messages, own)
+        sure = answer.confidence or 0.0
+        if self._verify_from is None or not self._verify_from <= sure < self._threshold:
+            return answer
+        ask.note("verified", f"{model.name} is {sure:.2f} sure: verified by samples", model=model.name)
+        verified = await self._verify.answer(messages, own)
+        return Answer(
+            text=verified.text, samples=answer.samples + verified.samples, confidence=verified.confidence,
+            model=model.name,
+        )  # fmt: skip
+
+    async def _measured(self, model: Model, messages: tuple[Message, ...], ask: OnModel) -> Answer:
+        measure = self._measure
+        if measure == "agreement":
+            found = await self._agreement.answer(messages, ask)
+            return Answer(
+                text=found.text, samples=found.samples, confidence=found.confidence, model=model.name
+            )
+        if measure == "verifier":
+            text = (await ask(messages)).text
+            sure = await self._judged(messages, text, ask)
+            return Answer(text=text, confidence=sure, model=model.name)
+        if "logprobs" not in model.supports:
+            ask.note("no_logprobs", f"{model.name} has no log-probabilities: agreement of samples instead")
+            found = await self._agreement.answer(messages, ask)
+            return Answer(
+                text=found.text, samples=found.samples, confidence=found.confidence, model=model.name
+            )
+        completion = await ask(messages, top_logprobs=TOP if measure == "entropy" else 0)
+        tokens: TokenMeasure = measure
+        return Answer(
+            text=completion.text,
+            confidence=token_confidence(tokens, completion.choices[0]),
+            model=model.name,
+        )
+
+    async def _judged(self, messages: tuple[Message, ...], text: str, ask: OnModel) -> float | None:
+        """What the verifier says, from 0 to 100; off-format answers say nothing."""
+        question = messages[-1].content
+        prompt = (
+            f"Question:\n{question}\n\nProposed answer:\n{text}\n\n"
+            "How likely is the proposed answer correct, from 0 to 100? Reply with the number only."
+        )
+        reply = await ask((Message("user", prompt),), model=self._verifier, aside=True)
+        said = last_number(reply.text)
+        try:
+            value = float(said.rstrip("%")) if said else None
+        except ValueError:
+            value = None
+        return None if value is None or not 0 <= value <= 100 else value / 100
