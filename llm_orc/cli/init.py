@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from llm_orc.errors import UsageFailed
-from llm_orc.orchestrator import schema_of
+from llm_orc.orchestrator.watching import schema_of
 
 _CONFIG = """\
 # Settings of this project. `llm-orc config show` prints each with where it came from.

@@ -26,7 +26,8 @@ from llm_orc.domain.outcome import Failed, RunResult, Skipped
 from llm_orc.domain.text import safe
 from llm_orc.domain.wire import event_json, result_json
 from llm_orc.errors import UsageFailed
-from llm_orc.orchestrator import Orchestrator, live_view, plain_progress
+from llm_orc.orchestrator import Orchestrator
+from llm_orc.orchestrator.watching import live_view, plain_progress
 
 Format = Literal["rich", "text", "json", "jsonl"]
 FORMATS = ("rich", "text", "json", "jsonl")

@@ -6,7 +6,7 @@ from typing import Literal
 
 import click
 
-from llm_orc.orchestrator import schema_of
+from llm_orc.orchestrator.watching import schema_of
 
 
 @click.command(epilog="\b\nExample:\n  llm-orc schema ensemble > ensemble.schema.json")

@@ -29,12 +29,10 @@ from llm_orc.spec.catalogue import check_catalogue, load_fleet, resolve_model
 from llm_orc.spec.ensemble_file import check_ensemble, load_ensemble
 from llm_orc.spec.inputs import gather_inputs
 from llm_orc.spec.locate import find_ensemble, find_project, records_path, user_config_dir
-from llm_orc.spec.schema import schema_text
 from llm_orc.spec.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from llm_orc.run.records import Records
-    from llm_orc.trace.live import LiveView
 
 PROBE_SECONDS = 5.0
 AS_THE_FILE_SAYS = RoutingSpec()
@@ -280,22 +278,3 @@ class Orchestrator:
         except OrcError as error:
             return error
         return Unreachable(f"no answer within {PROBE_SECONDS:g} s", hint="is the server busy or hanging?")
-
-
-def live_view() -> LiveView:
-    """A context manager and observer that draws a run on the terminal's standard error."""
-    from llm_orc.trace.live import LiveView
-
-    return LiveView()
-
-
-def plain_progress(write: Callable[[str], None], *, verbose: bool) -> Observer:
-    """An observer that writes a line per agent."""
-    from llm_orc.trace.progress import PlainProgress
-
-    return PlainProgress(write, verbose=verbose)
-
-
-def schema_of(kind: Literal["ensemble", "models", "config"]) -> str:
-    """The JSON Schema of a file format, as text."""
-    return schema_text(kind)
