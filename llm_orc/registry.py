@@ -21,12 +21,19 @@ PROVIDERS: Mapping[str, str] = {
     "scripted": "llm_orc.providers.scripted:Scripted",
 }
 STRATEGIES: Mapping[str, str] = {
+    "best_of": "llm_orc.strategies.best_of:BestOf",
     "cascade": "llm_orc.strategies.cascade:Cascade",
     "chain_of_thought": "llm_orc.strategies.chain_of_thought:ChainOfThought",
+    "compare": "llm_orc.strategies.compare:Compare",
+    "debate": "llm_orc.strategies.debate:Debate",
+    "decompose": "llm_orc.strategies.decompose:Decompose",
+    "moa": "llm_orc.strategies.moa:MixtureOfAgents",
     "mux": "llm_orc.strategies.mux:Mux",
     "react": "llm_orc.strategies.react:React",
+    "refine": "llm_orc.strategies.refine:Refine",
     "self_consistency": "llm_orc.strategies.self_consistency:SelfConsistency",
     "single": "llm_orc.strategies.single:Single",
+    "verify": "llm_orc.strategies.verify:Verify",
     "vote": "llm_orc.strategies.vote:ModelVote",
 }
 ROUTERS: Mapping[str, str] = {

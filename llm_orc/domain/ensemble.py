@@ -63,13 +63,15 @@ class Demo:
 class StrategySpec:
     """Which strategy an agent uses, and its settings.
 
-    `models` are the settings that name models, resolved; `parts` those that are strategies themselves.
+    `models` are the settings that name models, resolved; `parts` those that are strategies themselves, and
+    `handed_on` those that the strategy gives to agents of its own.
     """
 
     type: str = "single"
     settings: JsonObject = field(default_factory=dict)
     models: Mapping[str, Model | tuple[Model, ...]] = field(default_factory=dict)
     parts: Mapping[str, StrategySpec] = field(default_factory=dict)
+    handed_on: Mapping[str, StrategySpec] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from llm_orc.domain.completion import Completion, Message
 from llm_orc.domain.ensemble import Ensemble
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model, Sampling
+from llm_orc.domain.task import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,10 @@ class Ask(Protocol):
 
     def run(self, ensemble: Ensemble, inputs: JsonObject) -> Awaitable[JsonValue]:
         """Run agents within this one, and their output; raises `OrcError`."""
+        ...
+
+    def task(self, messages: tuple[Message, ...]) -> Task:
+        """What kind of task the agent has, by its file or by the messages."""
         ...
 
     def note(self, step: str, message: str, **detail: JsonValue) -> None:

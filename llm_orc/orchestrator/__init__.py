@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -156,6 +156,7 @@ class Orchestrator:
 
         Raises `OrcError` before anything is run; what fails in the run is in the result.
         """
+        from llm_orc.plan.task_typing import task_of
         from llm_orc.run.run import run_ensemble
 
         if not isinstance(ensemble, Ensemble):
@@ -173,6 +174,7 @@ class Orchestrator:
             inputs,
             provider_of=self.provider_of,
             strategy_of=self.strategy_of,
+            task_of=task_of,
             observers=observers,
             interrupt=interrupt,
             max_seconds=min(filter(None, (max_seconds, ensemble.timeout_seconds)), default=None),
@@ -266,7 +268,8 @@ class Orchestrator:
         if made is None:
             parts = {name: self.strategy_of(part) for name, part in spec.parts.items()}
             kind = find("strategy", spec.type, STRATEGIES)
-            made = self._strategies[id(spec)] = (spec, kind(**spec.settings, **spec.models, **parts))
+            made = (spec, kind(**spec.settings, **spec.models, **parts, **spec.handed_on))
+            self._strategies[id(spec)] = made
         return made[1]
 
     async def probe(self, model: Model) -> OrcError | None:

@@ -12,6 +12,7 @@ from llm_orc.domain.ensemble import Ensemble, Llm
 from llm_orc.domain.events import ModelAnswered, ModelCalled, ModelFailed, StrategyStep
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model, Sampling
+from llm_orc.domain.task import Task, TaskKind
 from llm_orc.errors import OrcError
 from llm_orc.run.attempt import Attempt, cause_of
 from llm_orc.run.stream import EventStream
@@ -20,13 +21,14 @@ from llm_orc.run.tool_loop import ToolLoop
 from llm_orc.run.toolbox import Toolbox
 
 ProviderOf = Callable[[Model], Provider]
+TaskOf = Callable[[str, TaskKind | None], Task]
 RunNested = Callable[[Ensemble, JsonObject, Attempt], Awaitable[JsonValue]]
 
 
 class Asking:
     """Asks the models of one agent."""
 
-    __slots__ = ("_attempt", "_emit", "_llm", "_nested", "_provider_of", "_tools", "models")
+    __slots__ = ("_attempt", "_emit", "_llm", "_nested", "_provider_of", "_task_of", "_tools", "models")
 
     def __init__(
         self,
@@ -38,6 +40,7 @@ class Asking:
         emit: EventStream,
         nested: RunNested,
         tools: Toolbox | None,
+        task_of: TaskOf,
     ) -> None:
         self.models = models
         self._llm = llm
@@ -46,6 +49,7 @@ class Asking:
         self._emit = emit
         self._nested = nested
         self._tools = tools
+        self._task_of = task_of
 
     async def __call__(
         self,
@@ -78,6 +82,9 @@ class Asking:
 
     async def run(self, ensemble: Ensemble, inputs: JsonObject) -> JsonValue:
         return await self._nested(ensemble, inputs, self._attempt)
+
+    def task(self, messages: tuple[Message, ...]) -> Task:
+        return self._task_of("\n".join(m.content for m in messages if m.role != "assistant"), self._llm.task)
 
     def note(self, step: str, message: str, **detail: JsonValue) -> None:
         self._emit(StrategyStep(

@@ -29,7 +29,7 @@ from llm_orc.domain.plan import Asker
 from llm_orc.domain.strategy import Strategy
 from llm_orc.errors import AnswerRejected, DeadlinePassed, NotAvailable, OrcError, ProviderFailed
 from llm_orc.run.answer import to_output
-from llm_orc.run.asking import Asking, ProviderOf, RunNested
+from llm_orc.run.asking import Asking, ProviderOf, RunNested, TaskOf
 from llm_orc.run.attempt import Attempt, cause_of
 from llm_orc.run.flow import AT_ONCE, chosen, fan_out, loop, without_choice
 from llm_orc.run.mcp_servers import McpServers
@@ -52,6 +52,7 @@ class Surroundings:
     strategy_of: StrategyOf
     nested: RunNested
     servers: McpServers
+    task_of: TaskOf
     routing: Routing | None = None
     concurrency: int | None = None
 
@@ -154,6 +155,16 @@ class Executor:
                 )
         raise NotAvailable(f"{work} is not available yet")
 
+    async def _beside(
+        self, model: str, ensemble: Ensemble, inputs: JsonObject, attempt: Attempt
+    ) -> JsonValue:
+        """Agents of a strategy's own; the agent's model does not stand in their way meanwhile."""
+        routing = self._around.routing
+        if routing is None:
+            return await self._around.nested(ensemble, inputs, attempt)
+        with routing.lent(model):
+            return await self._around.nested(ensemble, inputs, attempt)
+
     async def _nested(self, ensemble: Ensemble, view: View, attempt: Attempt) -> JsonValue:
         return await self._around.nested(ensemble, sub_inputs(ensemble, view, composed(view)), attempt)
 
@@ -180,7 +191,8 @@ class Executor:
         attempt.strategy = llm.strategy.type
         ask = Asking(
             llm, models, attempt,
-            provider_of=around.provider_of, emit=around.emit, nested=around.nested,
+            provider_of=around.provider_of, emit=around.emit, task_of=around.task_of,
+            nested=partial(self._beside, models[0].name),
             tools=await toolbox(llm, attempt, around.emit, around.servers),
         )  # fmt: skip
         answer = await around.strategy_of(llm.strategy).answer(messages, ask)

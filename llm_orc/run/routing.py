@@ -7,7 +7,8 @@ and the next plan starts from what is known by then. Agents that became ready to
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import anyio
 import anyio.lowlevel
@@ -72,6 +73,15 @@ class Routing:
             del self._in_use[model]
         self._changed.set()
         self._changed = anyio.Event()
+
+    @contextmanager
+    def lent(self, model: str) -> Iterator[None]:
+        """An agent waits for agents of its own: until they are done its model is not in use."""
+        self.release(model)
+        try:
+            yield
+        finally:
+            self._in_use[model] += 1
 
     async def _plan(self) -> None:
         waiting = [item for name, item in self._pending.items() if name not in self._found]

@@ -24,7 +24,7 @@ from llm_orc.domain.outcome import (
 from llm_orc.domain.plan import Planning
 from llm_orc.errors import DeadlinePassed, FlowFailed, NestedFailed
 from llm_orc.graph.agent_graph import AgentGraph
-from llm_orc.run.asking import ProviderOf
+from llm_orc.run.asking import ProviderOf, TaskOf
 from llm_orc.run.attempt import Attempt
 from llm_orc.run.executor import Executor, StrategyOf, Surroundings
 from llm_orc.run.mcp_servers import mcp_servers
@@ -42,6 +42,7 @@ async def run_ensemble(
     *,
     provider_of: ProviderOf,
     strategy_of: StrategyOf,
+    task_of: TaskOf,
     observers: Sequence[Observer] = (),
     interrupt: anyio.Event | None = None,
     max_seconds: float | None = None,
@@ -60,6 +61,7 @@ async def run_ensemble(
             emit=emit,
             provider_of=provider_of,
             strategy_of=strategy_of,
+            task_of=task_of,
             nested=lambda body, given, attempt: run_nested(body, given, attempt, around),
             servers=servers,
             routing=routing,

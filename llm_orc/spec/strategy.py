@@ -16,7 +16,7 @@ from llm_orc.spec.redaction import shown
 from llm_orc.spec.scope import Entry
 
 _ONE_MODEL = ("judge", "aggregator", "critic", "verifier", "model")
-_PARTS = ("verify", "each", "subtask")
+_PARTS, _HANDED_ON = ("verify", "each"), ("subtask",)
 _MAKES_SAMPLES = frozenset({"self_consistency", "best_of", "compare"})
 _LOGPROBS = frozenset({"mean_logprob", "min_logprob", "sequence_probability", "perplexity", "entropy"})
 
@@ -35,6 +35,7 @@ def _spec(entry: Entry, value: JsonValue, where: Where) -> StrategySpec:
         return StrategySpec(type=str(value))
     settings = {key: item for key, item in value.items() if key != "type" and not key.startswith("x-")}
     parts = {key: _spec(entry, settings.pop(key), (*where, key)) for key in _PARTS if key in settings}
+    given = {key: _spec(entry, settings.pop(key), (*where, key)) for key in _HANDED_ON if key in settings}
     models: dict[str, Model | tuple[Model, ...]] = {}
     for key in _ONE_MODEL:
         if key in settings:
@@ -48,7 +49,9 @@ def _spec(entry: Entry, value: JsonValue, where: Where) -> StrategySpec:
         models["models"] = sampled(entry, [model for model in found if model is not None])
     if isinstance(settings.get("extract"), dict):
         settings["extract"] = _extract(entry, fields.mapping(settings, "extract"), (*where, "extract"))
-    return StrategySpec(type=fields.text(value, "type"), settings=settings, models=models, parts=parts)
+    return StrategySpec(
+        type=fields.text(value, "type"), settings=settings, models=models, parts=parts, handed_on=given
+    )
 
 
 def _model(entry: Entry, wanted: JsonValue, where: Where) -> Model | None:
@@ -87,7 +90,7 @@ def _check_models(entry: Entry, spec: StrategySpec, models: tuple[Model, ...]) -
     if needed is not None and models and not any(needed in model.supports for model in models):
         missing = "samples" if needed == "sampling" else needed
         entry.add("strategy", f"strategy {spec.type} needs {missing}, which {models[0].name!r} does not have")
-    for part in spec.parts.values():
+    for part in (*spec.parts.values(), *spec.handed_on.values()):
         _check_models(entry, part, models)
 
 

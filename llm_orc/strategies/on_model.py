@@ -7,6 +7,7 @@ from llm_orc.domain.ensemble import Ensemble
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model, Sampling
 from llm_orc.domain.strategy import Ask
+from llm_orc.domain.task import Task
 
 
 class OnModel:
@@ -39,6 +40,9 @@ class OnModel:
 
     async def run(self, ensemble: Ensemble, inputs: JsonObject) -> JsonValue:
         return await self._ask.run(ensemble, inputs)
+
+    def task(self, messages: tuple[Message, ...]) -> Task:
+        return self._ask.task(messages)
 
     def note(self, step: str, message: str, **detail: JsonValue) -> None:
         self._ask.note(step, message, **detail)

@@ -15,6 +15,7 @@ from llm_orc.domain.completion import Choice, Completion, Message, Request, Usag
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm
 from llm_orc.domain.events import Event
 from llm_orc.domain.model import Model
+from llm_orc.plan.task_typing import task_of
 from llm_orc.run.run import run_ensemble
 from llm_orc.strategies.single import Single
 
@@ -75,6 +76,7 @@ async def ours(ensemble: Ensemble, observers: list) -> object:
         {"input": "go"},
         provider_of=lambda model: provider,
         strategy_of=lambda name: strategy,
+        task_of=task_of,
         observers=observers,
     )
 

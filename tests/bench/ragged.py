@@ -10,6 +10,7 @@ import anyio
 from llm_orc.domain.completion import Choice, Completion, Request
 from llm_orc.domain.ensemble import Ensemble, Llm
 from llm_orc.graph.agent_graph import AgentGraph
+from llm_orc.plan.task_typing import task_of
 from llm_orc.run.run import run_ensemble
 from llm_orc.strategies.single import Single
 from tests.dags import ragged_dag
@@ -40,7 +41,11 @@ def main(size: int = 300) -> None:
     provider, strategy = Slow(), Single()
     result = anyio.run(
         lambda: run_ensemble(
-            ensemble, {"input": "go"}, provider_of=lambda m: provider, strategy_of=lambda n: strategy
+            ensemble,
+            {"input": "go"},
+            provider_of=lambda m: provider,
+            strategy_of=lambda n: strategy,
+            task_of=task_of,
         )
     )
     print(

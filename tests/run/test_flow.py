@@ -26,6 +26,7 @@ from llm_orc.domain.model import Model
 from llm_orc.domain.outcome import Answered, Failed, Skipped
 from llm_orc.domain.path import parse_path
 from llm_orc.errors import InvalidRequest, ServerFailed, Unreachable
+from llm_orc.plan.task_typing import task_of
 from llm_orc.providers.scripted import Scripted
 from llm_orc.run.run import run_ensemble
 from llm_orc.spec.condition import compile_condition
@@ -56,6 +57,7 @@ async def run(made: Ensemble, answers=None, text: str = "hello", observers=()):
         {"input": text},
         provider_of=lambda m: provider,
         strategy_of=lambda n: Single(),
+        task_of=task_of,
         observers=observers,
     )
 

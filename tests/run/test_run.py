@@ -13,6 +13,7 @@ from llm_orc.domain.model import Model, Price
 from llm_orc.domain.outcome import Answered, Failed, Skipped
 from llm_orc.domain.wire import event_json, result_json
 from llm_orc.errors import Unreachable
+from llm_orc.plan.task_typing import task_of
 from llm_orc.providers.scripted import Scripted
 from llm_orc.run.run import run_ensemble
 from llm_orc.strategies.single import Single
@@ -42,7 +43,12 @@ def ensemble(*agents: Agent, outputs: tuple[str, ...] = ()) -> Ensemble:
 async def run(made: Ensemble, provider=None, **settings):
     provider = provider or Scripted()
     return await run_ensemble(
-        made, {"input": "hello"}, provider_of=lambda m: provider, strategy_of=lambda n: Single(), **settings
+        made,
+        {"input": "hello"},
+        provider_of=lambda m: provider,
+        strategy_of=lambda n: Single(),
+        task_of=task_of,
+        **settings,
     )
 
 
