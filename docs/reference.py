@@ -22,7 +22,6 @@ STATES = {
         "budget": NOT_YET,
         "retries": NOT_YET,
         "cache": NOT_YET,
-        "quality": NOT_YET,
         "validation": NO_EFFECT,
         "topaz_skill": NO_EFFECT,
         "serves": NO_EFFECT,

@@ -21,6 +21,7 @@ PROVIDERS: Mapping[str, str] = {
     "scripted": "llm_orc.providers.scripted:Scripted",
 }
 STRATEGIES: Mapping[str, str] = {
+    "auto": "llm_orc.strategies.auto:Auto",
     "best_of": "llm_orc.strategies.best_of:BestOf",
     "cascade": "llm_orc.strategies.cascade:Cascade",
     "chain_of_thought": "llm_orc.strategies.chain_of_thought:ChainOfThought",

@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     **{plug_in: NOUNS | {plug_in, "answers"} for plug_in in PLUG_INS},
     "orchestrator": NOUNS | PLUG_INS | {"orchestrator", "registry", "spec", "graph", "plan", "run", "trace"},
     **{door: NOUNS | {door, "orchestrator", "bench", ""} for door in DOORS},
-    "bench": NOUNS | {"bench", "orchestrator", "plan"},
+    "bench": NOUNS | {"answers", "bench", "orchestrator", "plan"},
     "__main__": {"cli"},
     "": NOUNS | {"orchestrator"},
 }

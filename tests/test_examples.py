@@ -76,3 +76,29 @@ def test_every_pattern_of_the_manual_has_a_file_that_runs():
 
 def test_every_file_of_the_patterns_is_run():
     assert {file.stem for file in FOLDER.glob("*.yaml")} == PATTERNS.keys() | PARTS
+
+
+STRATEGIES = {
+    "auto": "24", "best_of": "Fresh buns since four.", "cascade": "24", "chain_of_thought": "24",
+    "compare": "42, since", "debate": "The answer is 42.", "decompose": "Not worth it yet.",
+    "moa": "Rayleigh", "mux": "17", "react": "There are 391 pens.", "refine": "Dear Sir",
+    "self_consistency": "17", "verify": "42", "vote": "24",
+}  # fmt: skip
+STRATEGY_FOLDER = ROOT / "examples" / "strategies"
+
+
+@pytest.mark.parametrize(("strategy", "output"), STRATEGIES.items())
+def test_a_strategy_runs_on_embedded_models_and_scripts(strategy, output):
+    done = run([sys.executable, "-m", "llm_orc", "invoke", f"{strategy}.yaml"], STRATEGY_FOLDER)
+    assert done.returncode == 0, done.stderr
+    assert output in done.stdout
+
+
+def test_every_strategy_has_a_section_and_a_file_that_runs():
+    from llm_orc.registry import STRATEGIES as KNOWN
+
+    page = (ROOT / "docs" / "strategies.md").read_text(encoding="utf-8")
+    sections = {part.split("\n")[0] for part in page.split("\n## ")[1:]}
+    assert set(KNOWN) - {"single"} == STRATEGIES.keys() == {f.stem for f in STRATEGY_FOLDER.glob("*.yaml")}
+    assert STRATEGIES.keys() <= sections
+    assert all(f"../examples/strategies/{name}.yaml" in page for name in STRATEGIES)

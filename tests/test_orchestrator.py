@@ -96,10 +96,10 @@ async def test_a_seed_reaches_every_agent_that_sets_none(project):
 
 
 async def test_what_is_not_available_yet_is_refused_by_name_before_anything_is_asked(project):
-    write(project, "later", TWO.replace("name: second,", "name: second, strategy: debate,"))
+    write(project, "later", TWO.replace("name: second,", "name: second, budget: {calls: 1},"))
     provider = Scripted(["x"])
     async with Orchestrator(project, providers={"scripted": provider}) as orchestrator:
-        with pytest.raises(NotAvailable, match="agent 'second': strategy debate"):
+        with pytest.raises(NotAvailable, match="agent 'second': budget"):
             await orchestrator.invoke("later", "hi")
     assert provider.requests == []
 

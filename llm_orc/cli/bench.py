@@ -1,4 +1,4 @@
-"""`bench`: compare routers."""
+"""`bench`: compare routers and strategies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COLUMNS = (
 
 @click.group(epilog="\b\nExample:\n  llm-orc bench routing --seeds 2")
 def bench() -> None:
-    """Measure: how good the router's choices are."""
+    """Measure how good routers and strategies are."""
 
 
 @bench.command(
@@ -80,6 +80,56 @@ def routing(
             ("router", "quality", "reported", "difference", "interval", "saved", "models"),
         )
     click.echo(f"\nwritten: {', '.join(str(file) for file in files)}")
+
+
+@bench.command(
+    epilog="""\b
+Examples:
+  llm-orc bench strategies --problems 10
+  llm-orc bench strategies --models tiny-small,tiny-medium,tiny-large --problems 120
+"""
+)
+@click.option("--models", default="tiny-small,tiny-medium,tiny-large", show_default=True,
+              help="A small, a middle and a large model.")  # fmt: skip
+@click.option("--dataset", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help='Problems of yours: {"question": ..., "answer": ...} per line.')  # fmt: skip
+@click.option("--problems", type=click.IntRange(10), default=120, show_default=True, help="How many.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("bench-strategies"),
+              show_default=True, help="Where the report goes.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the report.")
+def strategies(models: str, dataset: Path | None, problems: int, out: Path, as_json: bool) -> None:
+    """Measure strategies on problems with known answers: accuracy, samples, tokens, cost, time.
+
+    With hosted models this costs money: about 250 answers per problem. Writes report.json.
+    """
+    from llm_orc.bench.strategies import measure, problems_of
+
+    chosen = problems_of(dataset, problems)
+    names = [name.strip() for name in models.split(",")]
+
+    async def run() -> list[dict[str, JsonValue]]:
+        async with Orchestrator() as orchestrator:
+            return await measure(orchestrator, names, chosen, lambda line: click.echo(line, err=True))
+
+    rows = anyio.run(run)
+    out.mkdir(parents=True, exist_ok=True)
+    report = {"problems": len(chosen), "models": names, "ways": rows}
+    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+        return
+    columns = (
+        "way",
+        "accuracy",
+        "difference",
+        "interval",
+        "samples",
+        "samples_saved",
+        "cost_saved",
+        "tokens",
+    )
+    _print([{column: row.get(column, "") for column in columns} for row in rows], columns)
+    click.echo(f"\nwritten: {out / 'report.json'}")
 
 
 async def _on_models(problems: int) -> list[dict[str, JsonValue]]:

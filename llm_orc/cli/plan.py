@@ -91,6 +91,8 @@ def _step(number: int, plan: Plan, used: float, found: Foresight) -> Iterator[st
             f" - tokens {chosen.token_term:.3f}"
         )
         yield f"  {'':{width}}  {_about(found.agents[name])}"
+        if found.agents[name].thinks:
+            yield f"  {'':{width}}  {found.agents[name].thinks}"
     if route.resident and route.resident[0]:
         yield f"  resident: {', '.join(route.resident[0])} ({used:g} GB)" + (
             f", unloaded: {', '.join(plan.unloaded)}" if plan.unloaded else ""

@@ -14,6 +14,8 @@ from llm_orc.domain.path import JsonPath
 from llm_orc.domain.task import TaskKind
 
 MAX_TOOL_CALLS = 10
+ASK_SEVERAL = frozenset({"cascade", "debate", "moa", "mux", "vote"})
+"""Strategies that ask all of an agent's models, in their order: there is nothing to choose for them."""
 _NOT_A_WORD = re.compile(r"[^A-Za-z0-9_]")
 
 
@@ -96,6 +98,11 @@ class Llm:
     max_latency_seconds: float | None = None
     tools: tuple[ToolSource, ...] = ()
     max_tool_calls: int = MAX_TOOL_CALLS
+
+    @property
+    def choices(self) -> tuple[Model, ...]:
+        """The models that may be chosen from."""
+        return self.models[:1] if self.strategy.type in ASK_SEVERAL else self.models
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,8 @@ class Range:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """One agent: its task, its model, and what its work is expected to take.
+    """One agent: its task, its model, and what its work is expected to take. `thinks` says how `auto` would
+    have it think, and why; "" for any other strategy.
 
     `usd` and `seconds` are None where the price or the speed is unknown.
     """
@@ -32,6 +33,7 @@ class Expected:
     tokens: Range
     usd: Range | None
     seconds: Range | None
+    thinks: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,6 +111,7 @@ def _expected(each: Expected) -> dict[str, JsonValue]:
         "tokens": _range(each.tokens),
         "usd": _range(each.usd),
         "seconds": _range(each.seconds),
+        "thinks": each.thinks,
     }
 
 

@@ -32,7 +32,7 @@ def router_of(ensemble: Ensemble, flags: RoutingSpec) -> RouterName:
 
 def has_choice(ensemble: Ensemble) -> bool:
     """Whether an agent may be served by one of several models."""
-    return any(len(llm.models) > 1 for llm in llm_works(ensemble))
+    return any(len(llm.choices) > 1 for llm in llm_works(ensemble))
 
 
 def settings_of(ensemble: Ensemble, flags: RoutingSpec) -> RoutingSettings:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm
 from llm_orc.domain.foresight import Expected, Foresight, Range
 from llm_orc.domain.model import Model
 from llm_orc.domain.plan import Asker, Plan
+from llm_orc.domain.strategy_choice import Quality, choose
+from llm_orc.domain.task import Task
 from llm_orc.plan.estimates import tokens_of
 from llm_orc.plan.planning import Planned
 
@@ -90,10 +93,19 @@ def _expected(planned: Planned, asker: Asker, model: Model, agent: Agent) -> Exp
         model=model.name,
         tokens=Range(low * (read + LESS * written), high * (read + most)),
         usd=usd,
+        thinks=_thinks(asker.llm, task, model),
         seconds=None if seconds is None else Range(
             low * seconds * LESS * written, high * seconds * most + (model.load_seconds or 0.0)
         ),
     )  # fmt: skip
+
+
+def _thinks(llm: Llm, task: Task, model: Model) -> str:
+    if llm.strategy.type != "auto":
+        return ""
+    given = llm.strategy.settings.get("quality", "normal")
+    spec, reason = choose(task, model, cast("Quality", given))
+    return f"{spec.type}: {reason}"
 
 
 def _longest(layers: Layers, agents: Mapping[str, Agent], expected: Mapping[str, Expected]) -> Range | None:

@@ -236,9 +236,9 @@ class Planned:
     def _ahead(self, asker: Asker, step: int) -> TaskAhead:
         llm, task = asker.llm, self.task(asker)
         read, written = tokens_of(llm, task, asker.text, 0 if asker.text else 1)
-        allowed = [m for m in llm.models if self._guardrails != "strict" or not any(doubts(task, m))]
+        allowed = [m for m in llm.choices if self._guardrails != "strict" or not any(doubts(task, m))]
         if not allowed:
-            why = "; ".join(next(doubts(task, model)) for model in llm.models)
+            why = "; ".join(next(doubts(task, model)) for model in llm.choices)
             raise RoutingFailed(
                 f"no model can serve agent {asker.name!r}: {why}",
                 agent=asker.name, hint="add a stronger model to its pool, or set guardrails: warn",

@@ -102,6 +102,7 @@ class Executor:
         asker = Asker(name=attempt.name, llm=llm, text=as_text(view.own) if not agent.depends_on else "")
         model = await routing.assign(asker, self._successors)
         others = tuple(each for each in llm.models if each.name != model.name)
+        # Strategies that ask all of them keep the order of the file: the first is the only choice then.
         chosen = replace(agent, work=replace(llm, models=(model, *others)))
         attempt.model = model.name
         try:

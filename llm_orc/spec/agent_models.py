@@ -70,7 +70,18 @@ def _models(entry: Entry, profile: Profile | None) -> tuple[Model, ...]:
             return _named(entry, data, where)
         if data is not scope.data and any(key in data for key in _PROFILE_KEYS):
             return _of_profile(entry, profile)
-    return _default(entry)
+    return _of_strategy(entry) or _default(entry)
+
+
+def _of_strategy(entry: Entry) -> tuple[Model, ...]:
+    """The models that the strategy asks are the agent's where it names no others."""
+    found = []
+    for wanted in fields.entries(fields.mapping(entry.merged, "strategy"), "models"):
+        # What cannot be resolved is reported with the strategy.
+        with suppress(UsageFailed):
+            if isinstance(wanted, str | dict):
+                found.append(resolve_model(wanted, entry.scope.fleet, entry.scope.folder))
+    return tuple(found)
 
 
 def _named(entry: Entry, data: JsonObject, where: Where) -> tuple[Model, ...]:

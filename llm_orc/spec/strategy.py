@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from llm_orc.domain.ensemble import StrategySpec
@@ -26,6 +27,9 @@ def read_strategy(entry: Entry, models: tuple[Model, ...]) -> StrategySpec:
     if entry.is_broken("strategy"):
         return StrategySpec()
     spec = _spec(entry, entry.merged.get("strategy", "single"), entry.place("strategy"))
+    stakes = entry.scope.data.get("quality")
+    if spec.type == "auto" and stakes is not None:
+        spec = replace(spec, settings={"quality": stakes, **spec.settings})
     _check_models(entry, spec, models)
     return spec
 

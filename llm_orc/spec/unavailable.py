@@ -17,8 +17,6 @@ def of_file(data: JsonObject) -> Iterator[str]:
     if "budget" in data:
         yield "budget"
     yield from _shared(data)
-    if "quality" in data:
-        yield "quality"
 
 
 def of_agent(entry: Entry) -> Iterator[str]:

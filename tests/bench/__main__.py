@@ -5,7 +5,17 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-ALL = ("fan_out", "startup", "overhead", "ragged", "http_calls", "embedded", "layout", "routing_speed")
+ALL = (
+    "fan_out",
+    "startup",
+    "overhead",
+    "ragged",
+    "http_calls",
+    "embedded",
+    "layout",
+    "routing_speed",
+    "sampling",
+)
 
 for name in sys.argv[1:] or ALL:
     import_module(f"tests.bench.{name}").main()

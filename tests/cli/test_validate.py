@@ -170,7 +170,7 @@ def test_a_secret_in_a_file_is_refused_and_not_shown(llm_orc):
 @pytest.mark.parametrize(
     ("keys", "feature"),
     [
-        ({"strategy": {"type": "self_consistency"}}, "strategy self_consistency"),
+        ({"cache": "run"}, "cache"),
         ({"retries": {"max": 2}}, "retries"),
     ],
 )
