@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     **{plug_in: NOUNS | {plug_in, "answers"} for plug_in in PLUG_INS},
     "orchestrator": NOUNS | PLUG_INS | {"orchestrator", "registry", "spec", "graph", "plan", "run", "trace"},
     **{door: NOUNS | {door, "orchestrator", "bench", ""} for door in DOORS},
-    "bench": NOUNS | {"answers", "bench", "orchestrator", "plan"},
+    "bench": NOUNS | {"answers", "bench", "orchestrator", "plan", "strategies"},
     "__main__": {"cli"},
     "": NOUNS | {"orchestrator"},
 }
@@ -47,6 +47,7 @@ HOMES: dict[str, set[str]] = {
     "xllamacpp": {"providers/llamacpp.py"},
     "keyring": {"providers"},
     "math_verify": {"answers"},
+    "sklearn": {"bench"},
     "genai_prices": {"providers/prices.py"},
     "opentelemetry": {"trace"},
     "rich": {"trace", "cli"},

@@ -103,7 +103,7 @@ async def measure(
     return rows
 
 
-def problems_of(file: Path | None, count: int) -> list[JsonObject]:
+def problems_of(file: Path | None, count: int | None) -> list[JsonObject]:
     """`{"question": ..., "answer": ...}` per line. Raises `UsageFailed` with the line that is wrong."""
     rows: list[JsonObject] = []
     path = file or PROBLEMS

@@ -58,5 +58,37 @@ def plot(rows: Rows, front: Sequence[JsonValue]) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
+SIDE, GAP = 260, 46
+
+
+def reliability_plot(models: Rows) -> str:
+    """Per model how often answers are right, by how sure they looked: hollow before, filled after."""
+    height = SIDE + 2 * GAP
+    width = GAP + len(models) * (SIDE + GAP)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+        'font-family="sans-serif" font-size="11">',
+        f'<rect width="{width}" height="{height}" fill="white"/>',
+    ]
+    for place, row in enumerate(models):
+        left, bottom = GAP + place * (SIDE + GAP), GAP + SIDE
+        parts += [
+            f'<rect x="{left}" y="{GAP}" width="{SIDE}" height="{SIDE}" fill="none" stroke="#888"/>',
+            f'<path d="M{left} {bottom} L{left + SIDE} {GAP}" stroke="#bbb" stroke-dasharray="4"/>',
+            f'<text x="{left}" y="{GAP - 10}">{escape(str(row["model"]))}: ECE {row["ece_before"]} to '
+            f"{row['ece_after']}</text>",
+            f'<text x="{left}" y="{bottom + 16}">sure</text><text x="{left - 6}" y="{GAP + 10}" '
+            'text-anchor="end">right</text>',
+        ]
+        for key, fill in (("before", "white"), ("after", "#2563eb")):
+            bins = row[key]
+            for found in bins if isinstance(bins, list) else []:
+                if isinstance(found, dict):
+                    x = left + _number(found["confidence"]) * SIDE
+                    y = bottom - _number(found["right"]) * SIDE
+                    parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{fill}" stroke="#2563eb"/>')
+    return "\n".join([*parts, "</svg>", ""])
+
+
 def _number(value: JsonValue) -> float:
     return float(value) if isinstance(value, int | float) else 0.0

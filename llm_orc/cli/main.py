@@ -25,6 +25,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "new": ("llm_orc.cli.init:new", "Write a commented ensemble file to start from."),
     "feedback": ("llm_orc.cli.feedback:feedback", "Teach the router what a result was worth."),
     "models": ("llm_orc.cli.models:models", "List the models at hand, show one, or check their servers."),
+    "calibrate": ("llm_orc.cli.calibrate:calibrate", "Learn the threshold of a cascade from data."),
     "bench": ("llm_orc.cli.bench:bench", "Compare routers and strategies."),
     "config": ("llm_orc.cli.config:config", "Show each setting and where it came from."),
     "schema": ("llm_orc.cli.schema:schema", "Print the JSON Schema of a file format."),

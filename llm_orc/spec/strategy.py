@@ -53,9 +53,24 @@ def _spec(entry: Entry, value: JsonValue, where: Where) -> StrategySpec:
         models["models"] = sampled(entry, [model for model in found if model is not None])
     if isinstance(settings.get("extract"), dict):
         settings["extract"] = _extract(entry, fields.mapping(settings, "extract"), (*where, "extract"))
+    if "calibration" in settings or settings.get("confidence") == "calibrated":
+        settings["calibration"] = _calibration(entry, fields.text(settings, "calibration"), where)
     return StrategySpec(
         type=fields.text(value, "type"), settings=settings, models=models, parts=parts, handed_on=given
     )
+
+
+def _calibration(entry: Entry, name: str, where: Where) -> str:
+    """Its absolute path; relative ones start from the ensemble's folder."""
+    if not name:
+        hint = "write the file with `llm-orc calibrate`, and name it"
+        entry.scope.report.add((*where, "confidence"), "'calibrated' needs 'calibration'", hint)
+        return ""
+    file = entry.scope.folder / name
+    if not file.is_file():
+        hint = "write it with `llm-orc calibrate`"
+        entry.scope.report.add((*where, "calibration"), f"there is no file {shown(name)}", hint)
+    return str(file.absolute())
 
 
 def _model(entry: Entry, wanted: JsonValue, where: Where) -> Model | None:

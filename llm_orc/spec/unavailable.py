@@ -30,8 +30,6 @@ def _features(entry: Entry, agent: JsonObject) -> Iterator[str]:
     strategy = strategy_type(agent)
     if strategy not in STRATEGIES:
         yield f"strategy {strategy}"
-    if fields.mapping(agent, "strategy").get("confidence") == "calibrated":
-        yield "confidence calibrated"
     for key in _LATER_KEYS:
         if agent.get(key) not in (None, False, []):
             yield key

@@ -3,7 +3,8 @@ arXiv 2305.05176; confidence from the tokens as in Gupta et al. 2024, arXiv 2404
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import replace
+from typing import Literal, cast
 
 from llm_orc.answers.extraction import last_number
 from llm_orc.domain.completion import Message
@@ -11,6 +12,7 @@ from llm_orc.domain.json import JsonValue
 from llm_orc.domain.model import Model
 from llm_orc.domain.strategy import Answer, Ask, Strategy
 from llm_orc.errors import ProviderFailed
+from llm_orc.strategies.calibration import load_calibration
 from llm_orc.strategies.confidence import TOP, TokenMeasure, token_confidence
 from llm_orc.strategies.on_model import OnModel
 from llm_orc.strategies.self_consistency import SelfConsistency
@@ -31,16 +33,19 @@ class Cascade:
         self,
         *,
         models: tuple[Model, ...] = (),
-        confidence: Measure = "perplexity",
-        threshold: float = THRESHOLD,
+        confidence: Measure | Literal["calibrated"] = "perplexity",
+        calibration: str = "",
+        threshold: float | None = None,
         verify_threshold: float | None = None,
         verify: Strategy | None = None,
         verifier: Model | None = None,
         samples: int = SAMPLES,
     ) -> None:
         self._models = models
-        self._measure: Measure = confidence
-        self._threshold = threshold
+        self._calibration = load_calibration(calibration) if confidence == "calibrated" else None
+        learned = self._calibration
+        self._measure = cast("Measure", learned.measure) if learned else cast("Measure", confidence)
+        self._threshold = (learned.threshold if learned else THRESHOLD) if threshold is None else threshold
         self._verify_from = verify_threshold
         self._agreement = SelfConsistency(samples=samples, extract="none")
         self._verify = verify or self._agreement
@@ -88,7 +93,7 @@ class Cascade:
     async def _on(self, model: Model, messages: tuple[Message, ...], ask: Ask) -> Answer:
         """One model's answer with its confidence, verified where that is neither high nor low."""
         own = OnModel(ask, model)
-        answer = await self._measured(model, messages, own)
+        answer = self._calibrated(await self._measured(model, messages, own))
         sure = answer.confidence or 0.0
         if self._verify_from is None or not self._verify_from <= sure < self._threshold:
             return answer
@@ -98,6 +103,11 @@ class Cascade:
             text=verified.text, samples=answer.samples + verified.samples, confidence=verified.confidence,
             model=model.name,
         )  # fmt: skip
+
+    def _calibrated(self, answer: Answer) -> Answer:
+        if self._calibration is None or answer.confidence is None or answer.model is None:
+            return answer
+        return replace(answer, confidence=self._calibration.of(answer.model, answer.confidence))
 
     async def _measured(self, model: Model, messages: tuple[Message, ...], ask: OnModel) -> Answer:
         measure = self._measure

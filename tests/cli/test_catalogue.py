@@ -166,3 +166,46 @@ def test_routers_are_compared(llm_orc):
     assert {row["router"] for row in report["on_models"]} >= {"lp", "always largest"}
     assert (folder / "report.csv").read_text().startswith("router,")
     assert "<svg" in (folder / "pareto.svg").read_text()
+
+
+def test_a_cascade_is_calibrated_and_uses_what_was_learned(llm_orc):
+    problems = (ROOT / "llm_orc" / "bench" / "word_problems.jsonl").read_text().splitlines()[:40]
+    llm_orc.file("problems.jsonl", "\n".join(problems))
+    models = ["tiny-medium", "tiny-large"]
+    llm_orc.ensemble({"name": "a", "strategy": {"type": "cascade", "models": models}})
+    done = llm_orc("calibrate", "e.yaml", "--dataset", "problems.jsonl", "--quality", "0.9")
+    assert done.returncode == 0, done.stderr
+    report = json.loads((llm_orc.folder / "e.calibration.json").read_text())
+    (table,) = report["calibration"]
+    assert table["ece_after"] < table["ece_before"]
+    assert report["quality"][0] >= 0.9
+    assert "<svg" in (llm_orc.folder / "e.calibration.svg").read_text()
+    strategy = {
+        "type": "cascade", "models": models, "confidence": "calibrated", "calibration": "e.calibration.json",
+    }  # fmt: skip
+    llm_orc.ensemble({"name": "a", "strategy": strategy})
+    done = llm_orc("invoke", "e.yaml", json.loads(problems[0])["question"], "--output-format", "json")
+    outcome = json.loads(done.stdout)["agents"]["a"]
+    assert outcome["confidence"] >= report["threshold"] or outcome["model"] == "tiny-large"
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (["{}"], "problems.jsonl:1: a line is an object with 'question' and 'answer'"),
+        (['{"question": "1+1", "answer": 2}'], "1 rows are too few to calibrate"),
+    ],
+)
+def test_a_dataset_that_cannot_be_used_is_said_to_be_one(llm_orc, rows, said):
+    llm_orc.file("problems.jsonl", "\n".join(rows))
+    llm_orc.ensemble({"name": "a", "strategy": {"type": "cascade", "models": ["tiny-small", "tiny-large"]}})
+    done = llm_orc("calibrate", "e.yaml", "--dataset", "problems.jsonl")
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+
+
+def test_a_calibration_that_is_not_there_is_a_problem_of_the_file(llm_orc):
+    strategy = {"type": "cascade", "models": ["tiny-small", "tiny-large"], "confidence": "calibrated"}
+    llm_orc.ensemble({"name": "a", "strategy": strategy})
+    assert "'calibrated' needs 'calibration'" in llm_orc("validate", "e.yaml").stdout
+    llm_orc.ensemble({"name": "a", "strategy": {**strategy, "calibration": "nowhere.json"}})
+    assert "there is no file 'nowhere.json'" in llm_orc("validate", "e.yaml").stdout

@@ -161,8 +161,6 @@ def test_a_failure_means_what_the_file_says(load: Load, written: str, meaning: o
         ("budget: {usd: 1}\ncache: run\nretries: {max: 2}\nguardrails: strict\nquality: high", "",
          ["budget", "retries", "cache"]),
         ("defaults: {strategy: vote}", "", []),
-        ("", "model: small, strategy: {type: cascade, confidence: calibrated}",
-         ["agent 'a': confidence calibrated"]),
         ("", "variants: [{name: v, prompt: x}], min_quality: 1",
          ["agent 'a': variants"]),
         ("", "fan_out: false, input_scope: all", []),
