@@ -191,3 +191,34 @@ def test_quotes_are_found_whatever_a_copy_changes_and_missed_when_a_word_differs
     given = {"input": {"document": document}, "dependencies": {"find": {"quotes": quotes}}}
     found = json.loads(run_script("check_quotes.py", given).stdout)
     assert found == {"found": quotes[:1], "missing": quotes[1:]}
+
+
+PATTERNS = sorted((FOLDER / "patterns").glob("*.yaml"))
+
+
+def test_the_patterns_that_the_manual_promises_are_there():
+    page = (FOLDER.parent / "docs" / "patterns.md").read_text(encoding="utf-8")
+    assert len(PATTERNS) == 10
+    assert all(f"`patterns/{file.stem}`" in page for file in PATTERNS)
+
+
+@pytest.mark.parametrize("file", PATTERNS, ids=lambda file: file.stem)
+async def test_a_pattern_goes_from_first_views_over_a_second_look_to_a_synthesis(file):
+    provider = Scripted(answer)
+    async with Orchestrator(FOLDER.parent, providers={"scripted": provider}) as orchestrator:
+        ensemble = orchestrator.load(file, model="scripted/test")
+        result = await orchestrator.invoke(ensemble, "Should the shop open on Sundays?")
+    assert result.status == "succeeded", result.agents
+    assert result.output == SOLUTION
+    depth = {}
+    for name, agent in ensemble.agents.items():
+        depth[name] = 1 + max((depth[need] for need in agent.depends_on), default=0)
+    assert max(depth.values()) >= 3
+    assert any("Should the shop open on Sundays?" in r.messages[-1].content for r in provider.requests)
+
+
+@pytest.mark.parametrize("file", PATTERNS, ids=lambda file: file.stem)
+def test_a_pattern_says_how_it_is_called(file):
+    lines = file.read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "# yaml-language-server: $schema=../../schemas/ensemble.schema.json"
+    assert any(f"llm-orc invoke patterns/{file.stem}" in line for line in lines[:8])

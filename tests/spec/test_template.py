@@ -182,7 +182,15 @@ def test_the_short_way_renders_what_jinja_renders(source: str) -> None:
     prompt = compile_prompt(source, Path())
 
     assert prompt.names == names
-    assert prompt.render(VALUES) == template.render(VALUES)
+    assert _rendered(prompt) == _rendered(template)
+
+
+def _rendered(prompt) -> str | None:
+    """None for a name that is nowhere."""
+    try:
+        return prompt.render(VALUES)
+    except PromptFailed:
+        return None
 
 
 def test_names_in_text_need_no_jinja() -> None:
