@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2 import UndefinedError
 
 from llm_orc.domain.json import JsonValue
 from llm_orc.errors import PromptFailed
@@ -182,14 +183,14 @@ def test_the_short_way_renders_what_jinja_renders(source: str) -> None:
     prompt = compile_prompt(source, Path())
 
     assert prompt.names == names
-    assert _rendered(prompt) == _rendered(template)
+    assert _outcome(prompt) == _outcome(template)
 
 
-def _rendered(prompt) -> str | None:
+def _outcome(prompt) -> str | None:
     """None for a name that is nowhere."""
     try:
         return prompt.render(VALUES)
-    except PromptFailed:
+    except (PromptFailed, UndefinedError):
         return None
 
 
