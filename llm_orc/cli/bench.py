@@ -132,6 +132,40 @@ def strategies(models: str, dataset: Path | None, problems: int, out: Path, as_j
     click.echo(f"\nwritten: {out / 'report.json'}")
 
 
+@bench.command(
+    epilog="""\b
+Example:
+  llm-orc bench mux --models tiny-small,tiny-medium --problems 10
+"""
+)
+@click.option("--models", required=True, help="Two or more small models, with commas between.")
+@click.option("--samples", type=click.IntRange(2), default=5, show_default=True, help="Samples per question.")
+@click.option("--dataset", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help='Problems of yours: {"question": ..., "answer": ...} per line.')  # fmt: skip
+@click.option("--problems", type=click.IntRange(10), default=60, show_default=True, help="How many.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def mux(models: str, samples: int, dataset: Path | None, problems: int, as_json: bool) -> None:
+    """Find the pair or triple of models that complement each other best for strategy `mux`.
+
+    Each question is drawn once per model; every combination is judged on the same answers.
+    """
+    from llm_orc.bench.mux_search import search
+    from llm_orc.bench.strategies import problems_of
+
+    rows = problems_of(dataset, problems)
+
+    async def run() -> list[dict[str, JsonValue]]:
+        async with Orchestrator() as orchestrator:
+            chosen = [orchestrator.model(name.strip()) for name in models.split(",")]
+            return await search(orchestrator, chosen, rows, samples)
+
+    found = anyio.run(run)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    _print(found, ("models", "accuracy", "right_one_among_them", "over_best_alone", "interval"))
+
+
 async def _on_models(problems: int) -> list[dict[str, JsonValue]]:
     from llm_orc.bench.on_models import LAMBDA_TOKEN, compare
 

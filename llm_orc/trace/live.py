@@ -20,6 +20,8 @@ from llm_orc.domain.events import (
     RoundFinished,
     RunFinished,
     RunStarted,
+    StrategyStep,
+    ToolCalled,
     Warned,
 )
 from llm_orc.domain.outcome import NO_USAGE, Answered, Effort, Failed, Outcome, Skipped
@@ -96,6 +98,10 @@ class LiveView:
                 self._doing[agent] = f"{self._items[agent]}/{items}"
             case RoundFinished(agent=agent, round=number) if agent in self._needs:
                 self._doing[agent] = f"round {number} done"
+            case StrategyStep(agent=agent, message=message) if agent in self._needs:
+                self._doing[agent] = message
+            case ToolCalled(agent=agent, tool=tool) if agent in self._needs:
+                self._doing[agent] = f"calls {tool}"
             case FellBack(agent=agent, to=model):
                 self._warn(fell_back(what))
                 self._models[agent] = model
@@ -159,7 +165,7 @@ class LiveView:
             needs = f"waits for {', '.join(self._needs.get(name, ()))}"
             return _text(f"· {shown}", "dim"), _text(""), _text(""), _text(needs, "dim")
         since = seconds(time() - self._started[name])
-        doing = _text(self._doing.get(name, ""), "dim")
+        doing = _text(one_line(self._doing.get(name, ""), width), "dim")
         return _text(f"▶ {shown}", "cyan"), model, _text(since), doing
 
 

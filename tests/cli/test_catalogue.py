@@ -209,3 +209,14 @@ def test_a_calibration_that_is_not_there_is_a_problem_of_the_file(llm_orc):
     assert "'calibrated' needs 'calibration'" in llm_orc("validate", "e.yaml").stdout
     llm_orc.ensemble({"name": "a", "strategy": {**strategy, "calibration": "nowhere.json"}})
     assert "there is no file 'nowhere.json'" in llm_orc("validate", "e.yaml").stdout
+
+
+def test_models_that_complement_each_other_are_found(llm_orc):
+    done = llm_orc(
+        "bench", "mux", "--models", "tiny-small,tiny-medium", "--problems", "10", "--samples", "3", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert {row["models"] for row in found} == {"tiny-small", "tiny-medium", "tiny-small, tiny-medium"}
+    both = next(row for row in found if "," in row["models"])
+    assert both["right_one_among_them"] >= max(row["accuracy"] for row in found)
