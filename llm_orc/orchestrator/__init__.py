@@ -23,7 +23,7 @@ from llm_orc.domain.outcome import RunResult
 from llm_orc.domain.plan import Planning
 from llm_orc.domain.strategy import Strategy
 from llm_orc.errors import NotAvailable, OrcError, Problem, Unreachable
-from llm_orc.orchestrator.completing import completed, llm_works, priced, with_one_context
+from llm_orc.orchestrator.completing import completed, llm_works, priced, router_of, with_one_context
 from llm_orc.registry import PROVIDERS, STRATEGIES, find
 from llm_orc.spec.catalogue import check_catalogue, load_fleet, resolve_model
 from llm_orc.spec.ensemble_file import check_ensemble, load_ensemble
@@ -195,7 +195,7 @@ class Orchestrator:
         Raises `RoutingFailed` where no model can serve an agent.
         """
         from llm_orc.graph.agent_graph import AgentGraph
-        from llm_orc.orchestrator.planning import planning_of, router_of
+        from llm_orc.orchestrator.planning import planning_of
         from llm_orc.plan.foresight import foresee
 
         if not isinstance(ensemble, Ensemble):
@@ -215,10 +215,10 @@ class Orchestrator:
 
     def _planning(self, ensemble: Ensemble, routing: RoutingSpec) -> Planning | None:
         """None where nothing is to be chosen, which then costs nothing."""
-        from llm_orc.orchestrator.planning import planning_of, router_of
-
         if router_of(ensemble, routing) == "fixed":
             return None
+        from llm_orc.orchestrator.planning import planning_of
+
         return planning_of(ensemble, routing, self.fleet, self.provider_of, self.records)
 
     @asynccontextmanager

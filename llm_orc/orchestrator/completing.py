@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from llm_orc.domain.ensemble import Agent, Dispatch, Ensemble, Llm, Loop, SubEnsemble, Work
+from llm_orc.domain.ensemble import (
+    Agent,
+    Dispatch,
+    Ensemble,
+    Llm,
+    Loop,
+    RouterName,
+    RoutingSpec,
+    SubEnsemble,
+    Work,
+)
 from llm_orc.domain.model import Model, Sampling
 from llm_orc.providers.prices import list_price
 
@@ -92,6 +102,16 @@ def _of_work(work: Work) -> Iterator[Llm]:
         case Dispatch(allowed=allowed):
             for name in allowed:
                 yield from llm_works(allowed[name])
+
+
+def router_of(ensemble: Ensemble, flags: RoutingSpec) -> RouterName:
+    """Flags, then the file; else `lp` where an agent has a choice of models, and `fixed` where none has."""
+    return flags.router or ensemble.routing.router or ("lp" if has_choice(ensemble) else "fixed")
+
+
+def has_choice(ensemble: Ensemble) -> bool:
+    """Whether an agent may be served by one of several models."""
+    return any(len(llm.choices) > 1 for llm in llm_works(ensemble))
 
 
 class _Changed(Mapping[str, Ensemble]):

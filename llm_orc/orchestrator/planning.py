@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -13,26 +14,18 @@ from llm_orc.domain.json import JsonObject
 from llm_orc.domain.model import Fleet, Model
 from llm_orc.domain.plan import Router, RoutingSettings
 from llm_orc.errors import ProviderFailed
-from llm_orc.orchestrator.completing import llm_works
+from llm_orc.orchestrator.completing import llm_works, router_of
 from llm_orc.plan.beliefs import Beliefs, identity
 from llm_orc.plan.planning import Memory, Planned, Resident
 from llm_orc.registry import ROUTERS, find
-from llm_orc.run.records import Records
+
+if TYPE_CHECKING:
+    from llm_orc.run.records import Records
 
 ASK_SECONDS = 2.0
 """How long a server may take to say what is in its memory; then nothing is assumed to be."""
 
 ProviderOf = Callable[[Model], Provider]
-
-
-def router_of(ensemble: Ensemble, flags: RoutingSpec) -> RouterName:
-    """Flags, then the file; else `lp` where an agent has a choice of models, and `fixed` where none has."""
-    return flags.router or ensemble.routing.router or ("lp" if has_choice(ensemble) else "fixed")
-
-
-def has_choice(ensemble: Ensemble) -> bool:
-    """Whether an agent may be served by one of several models."""
-    return any(len(llm.choices) > 1 for llm in llm_works(ensemble))
 
 
 def settings_of(ensemble: Ensemble, flags: RoutingSpec) -> RoutingSettings:
