@@ -38,6 +38,9 @@ async def calibrate(
     `quality` and `cost_saved` are of the dearest model's, with their 95 % interval. Raises `UsageFailed`.
     """
     name, llm, models, measure = cascade_of(ensemble, agent)
+    if method == "combination":
+        # The entropy needs the alternatives of each token, and the other measures come with it.
+        measure = "entropy"
     seen = await collect(orchestrator, llm, [priced(model) for model in models], measure, rows)
     specs = calibrators(seen, method)
     sure = applied(seen, specs)

@@ -7,9 +7,9 @@ Temperature scaling and the expected calibration error: Guo et al. 2017, arXiv 1
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
 import anyio
 
@@ -24,7 +24,7 @@ from llm_orc.errors import NotAvailable, UsageFailed
 from llm_orc.orchestrator import Orchestrator
 from llm_orc.strategies.calibration import Calibrator, calibrator, logit
 
-Method = Literal["temperature", "platt", "isotonic"]
+Method = Literal["temperature", "platt", "isotonic", "combination"]
 FOLDS, BINS, AT_ONCE = 5, 10, 8
 LEAST_ROWS = 20
 
@@ -36,6 +36,7 @@ class Seen:
     confidence: float
     right: bool
     usd: float
+    measures: Mapping[str, float] = field(default_factory=dict)
 
 
 async def collect(
@@ -72,12 +73,21 @@ async def _of_model(
             raise UsageFailed(f"{model.name} failed on row {place + 1}: {outcome.cause.message}")
         answer = auto(str(outcome.output))
         right = answer is not None and same(answer, str(row["answer"]), mathematics=False)
-        found[place] = Seen(outcome.confidence or 0.0, right, result.cost_usd or 0.0)
+        measures = measures_of(outcome.evidence)
+        found[place] = Seen(outcome.confidence or 0.0, right, result.cost_usd or 0.0, measures)
 
     async with anyio.create_task_group() as tasks:
         for place, row in enumerate(rows):
             tasks.start_soon(one, place, row)
     return [found[place] for place in range(len(rows))]
+
+
+def measures_of(evidence: JsonObject) -> dict[str, float]:
+    """What a cascade of one model measured of its answer."""
+    rungs = evidence.get("rungs")
+    rung = rungs[0] if isinstance(rungs, list) and rungs else {}
+    given = rung.get("measures") if isinstance(rung, dict) else None
+    return {name: float(str(value)) for name, value in given.items()} if isinstance(given, dict) else {}
 
 
 def fit(seen: Sequence[Seen], method: Method) -> JsonObject:
@@ -101,12 +111,24 @@ def fit(seen: Sequence[Seen], method: Method) -> JsonObject:
             "x": [float(x) for x in model.X_thresholds_],
             "y": [float(y) for y in model.y_thresholds_],
         }
+    if method == "combination":
+        return _combined(seen, ys, LogisticRegression(C=1.0))
     logistic = LogisticRegression(C=1e6)
     if method == "platt":
         logistic.fit([[x] for x in xs], ys)
     else:
         logistic.fit([[logit(x)] for x in xs], ys)
     return {"kind": method, "slope": float(logistic.coef_[0][0]), "shift": float(logistic.intercept_[0])}
+
+
+def _combined(seen: Sequence[Seen], ys: Sequence[int], logistic: Any) -> JsonObject:  # noqa: ANN401
+    """A weight for the logit of each measure that every answer has."""
+    names = sorted(set.intersection(*(set(s.measures) for s in seen)))
+    if not names:
+        raise UsageFailed("there are no measures to combine", hint="the models need log-probabilities")
+    logistic.fit([[logit(s.measures[name]) for name in names] for s in seen], ys)
+    weights = {name: float(w) for name, w in zip(names, logistic.coef_[0], strict=True)}
+    return {"kind": "combination", "weights": weights, "shift": float(logistic.intercept_[0])}
 
 
 def ece(pairs: Sequence[tuple[float, bool]]) -> float:
@@ -130,6 +152,10 @@ def reliability(pairs: Sequence[tuple[float, bool]]) -> list[JsonValue]:
     return rows
 
 
+def _sure(learned: Calibrator, seen: Seen) -> float:
+    return learned(seen.confidence, seen.measures)
+
+
 def cross_fitted(seen: Sequence[Seen], method: Method) -> list[tuple[float, bool]]:
     """Each answer's calibrated confidence by a calibrator that did not see it."""
     order = list(range(len(seen)))
@@ -138,7 +164,7 @@ def cross_fitted(seen: Sequence[Seen], method: Method) -> list[tuple[float, bool
     for fold in range(FOLDS):
         held = set(order[fold::FOLDS])
         learned = calibrator(fit([s for place, s in enumerate(seen) if place not in held], method))
-        found.update((place, (learned(seen[place].confidence), seen[place].right)) for place in held)
+        found.update((place, (_sure(learned, seen[place]), seen[place].right)) for place in held)
     return [found[place] for place in range(len(seen))]
 
 
@@ -217,6 +243,6 @@ def applied(seen: Mapping[str, Sequence[Seen]], specs: Mapping[str, JsonObject])
     """Calibrated confidences of every answer."""
     learned: dict[str, Calibrator] = {name: calibrator(spec) for name, spec in specs.items()}
     return {
-        name: [learned[name](s.confidence) if name in learned else s.confidence for s in found]
+        name: [_sure(learned[name], s) if name in learned else s.confidence for s in found]
         for name, found in seen.items()
     }

@@ -6,11 +6,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from llm_orc.bench.simulation import PLANS, Outcome, Plan, clairvoyant, exact, greedy, simulate
+from llm_orc.bench.simulation import (
+    PLANS,
+    Outcome,
+    Plan,
+    clairvoyant,
+    exact,
+    greedy,
+    simulate,
+    simulate_router,
+)
 from llm_orc.bench.statistics import mean, paired_interval, percentile
 from llm_orc.bench.workloads import WORKLOADS, Job, World, world
 from llm_orc.domain.json import JsonValue
-from llm_orc.domain.plan import RoutingSettings
+from llm_orc.domain.plan import Horizon, Route, Router, RoutingSettings
 
 ROOMS = (8.0, 12.0, 16.0, 24.0)
 NOISE = 0.06
@@ -48,6 +57,32 @@ def report(seeds: int, workloads: Sequence[str], settings: RoutingSettings) -> d
         "grouped": _streams(seeds, settings),
         "pareto": _pareto(main),
     }
+
+
+async def planned(
+    router: Router, name: str, seeds: int, workloads: Sequence[str], settings: RoutingSettings
+) -> Table:
+    """The row of a router that asks a model; `fallbacks`: how often the exact router had to plan instead."""
+    counted = _Counted(router)
+    found, best = [], []
+    for case in _cases(seeds, workloads, 0.0):
+        found += await simulate_router(case.jobs, case.world, case.room, counted, settings)
+        best += clairvoyant(case.jobs, case.world, case.room, settings)
+    return {**_row(name, found, best), "fallbacks": round(counted.fallbacks / counted.plans, 4)}
+
+
+class _Counted:
+    """Counts plans that another router had to make."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self.plans = self.fallbacks = 0
+
+    async def route(self, horizon: Horizon, settings: RoutingSettings) -> Route:
+        route = await self._router.route(horizon, settings)
+        self.plans += 1
+        self.fallbacks += route.solver != "planner"
+        return route
 
 
 def _cases(seeds: int, workloads: Sequence[str], noise: float) -> Iterator[Case]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from llm_orc.bench.workloads import Job, Work, World
-from llm_orc.domain.plan import Horizon, Route, RoutingSettings
+from llm_orc.domain.plan import Horizon, Route, Router, RoutingSettings
 from llm_orc.errors import RoutingFailed
 from llm_orc.plan.exact import Exact
 from llm_orc.plan.greedy import Greedy
@@ -111,6 +111,24 @@ def simulate(
         for step, works in enumerate(steps):
             coming = steps[step : step + 1 + plan.horizon]
             chosen = plan.policy(world.horizon(coming, resident, room), settings)
+            parts.append(_carried_out(works, chosen, resident, world, room, settings))
+            resident = chosen.resident
+        outcomes.append(_total(parts))
+    return outcomes
+
+
+async def simulate_router(
+    jobs: Sequence[Job], world: World, room: float, router: Router, settings: RoutingSettings
+) -> list[Outcome]:
+    """The same for a router that has to wait for a model's plan."""
+    resident: Resident = {}
+    outcomes = []
+    for job in jobs:
+        steps = layers(job)
+        parts = []
+        for step, works in enumerate(steps):
+            horizon = world.horizon(steps[step : step + 1 + settings.horizon], resident, room)
+            chosen = _of(await router.route(horizon, settings))
             parts.append(_carried_out(works, chosen, resident, world, room, settings))
             resident = chosen.resident
         outcomes.append(_total(parts))

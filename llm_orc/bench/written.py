@@ -20,7 +20,8 @@ def write(folder: Path, report: Mapping[str, JsonValue], rows: Rows) -> tuple[Pa
     as_json, as_csv, picture = folder / "report.json", folder / "report.csv", folder / "pareto.svg"
     as_json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     with as_csv.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        writer = csv.DictWriter(file, fieldnames=names)
         writer.writeheader()
         writer.writerows(rows)
     front = report.get("pareto")

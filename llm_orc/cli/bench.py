@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import click
@@ -12,6 +13,9 @@ import click
 from llm_orc.cli.write import print_table
 from llm_orc.domain.json import JsonValue
 from llm_orc.orchestrator import Orchestrator
+
+if TYPE_CHECKING:
+    from llm_orc.domain.plan import RoutingSettings
 
 WORKLOADS = ("workflow", "code_math_mix", "agentic", "random")
 _COLUMNS = (
@@ -38,6 +42,7 @@ Examples:
               help="Worlds per workload and room.")  # fmt: skip
 @click.option("--lambda-token", type=click.FloatRange(0), help="What tokens cost against quality.")
 @click.option("--lambda-switch", type=click.FloatRange(0), help="What loading costs against quality.")
+@click.option("--planner", metavar="MODEL", help="Also have this model plan; asks it once or twice per step.")
 @click.option("--on-models", is_flag=True, help="Also carry out the workflow on the embedded models.")
 @click.option("--problems", type=click.IntRange(10, 120), default=120, show_default=True,
               help="How many problems with --on-models.")  # fmt: skip
@@ -46,7 +51,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print the report.")
 def routing(
     workloads: Sequence[str], seeds: int, lambda_token: float | None, lambda_switch: float | None,
-    on_models: bool, problems: int, out: Path, as_json: bool,
+    planner: str | None, on_models: bool, problems: int, out: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Compare routers on simulated jobs, whose best possible plan is known, and on real models.
 
@@ -62,15 +67,23 @@ def routing(
         lambda_switch=usual.lambda_switch if lambda_switch is None else lambda_switch,
     )
     found = report(seeds, workloads or WORKLOADS, settings)
+    rows = _rows(found["true_estimates"])
+    if planner is not None:
+        rows.append(anyio.run(_planned, planner, seeds, workloads or WORKLOADS, settings))
+        found["true_estimates"] = rows
     if on_models:
         found["on_models"] = anyio.run(_on_models, problems)
-    rows = _rows(found["true_estimates"])
     files = write(out, found, rows)
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
     click.echo(f"{found['jobs']} jobs, true estimates; utility as a share of the best possible")
     _print(rows, _COLUMNS)
+    for row in rows:
+        if isinstance(row.get("fallbacks"), float):
+            click.echo(
+                f"{row['router']}: {row['fallbacks']:.0%} of its plans could not be used; lp planned those"
+            )
     click.echo("\nlp at horizon 2, utility per task less that of others, job by job")
     _print(_rows(found["paired"]), ("against", "difference_per_task", "interval", "better", "worse", "jobs"))
     if on_models:
@@ -164,6 +177,16 @@ def mux(models: str, samples: int, dataset: Path | None, problems: int, as_json:
         click.echo(json.dumps(found, indent=2))
         return
     _print(found, ("models", "accuracy", "right_one_among_them", "over_best_alone", "interval"))
+
+
+async def _planned(
+    name: str, seeds: int, workloads: Sequence[str], settings: RoutingSettings
+) -> dict[str, JsonValue]:
+    from llm_orc.bench.routing import planned
+
+    async with Orchestrator() as orchestrator:
+        router = orchestrator.planner(name)
+        return await planned(router, f"planner {name}", seeds, workloads, settings)
 
 
 async def _on_models(problems: int) -> list[dict[str, JsonValue]]:

@@ -29,8 +29,9 @@ Example:
               help='Lines of {"question": ..., "answer": ...}.')  # fmt: skip
 @click.option("--quality", type=click.FloatRange(0, 1), help="Share of the dearest model's accuracy to keep.")
 @click.option("--cost", type=click.FloatRange(0, 1), help="Share of the dearest model's cost to stay below.")
-@click.option("--method", type=click.Choice(["isotonic", "platt", "temperature"]), default="temperature",
-              show_default=True, help="How confidence is calibrated.")  # fmt: skip
+@click.option("--method", type=click.Choice(["isotonic", "platt", "temperature", "combination"]),
+              default="temperature", show_default=True,
+              help="How confidence is calibrated.")  # fmt: skip
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path),
               help="The calibration; by default NAME.calibration.json beside the file.")  # fmt: skip
 def calibrate(

@@ -20,11 +20,11 @@ from llm_orc.domain.foresight import Foresight
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.model import Fleet, Model
 from llm_orc.domain.outcome import RunResult
-from llm_orc.domain.plan import Planning
+from llm_orc.domain.plan import Planning, Router
 from llm_orc.domain.strategy import Strategy
 from llm_orc.errors import NotAvailable, OrcError, Problem, Unreachable
 from llm_orc.orchestrator.completing import completed, llm_works, priced, router_of, with_one_context
-from llm_orc.registry import PROVIDERS, STRATEGIES, find
+from llm_orc.registry import PROVIDERS, ROUTERS, STRATEGIES, find
 from llm_orc.spec.catalogue import check_catalogue, load_fleet, resolve_model
 from llm_orc.spec.ensemble_file import check_ensemble, load_ensemble
 from llm_orc.spec.inputs import gather_inputs
@@ -212,6 +212,12 @@ class Orchestrator:
             planned.as_if(),
             explain=explain,
         )
+
+    def planner(self, model: str) -> Router:
+        """The router that has this model plan."""
+        chosen = self.model(model)
+        router: Router = find("router", "planner", ROUTERS)(chosen, self.provider_of(chosen))
+        return router
 
     def _planning(self, ensemble: Ensemble, routing: RoutingSpec) -> Planning | None:
         """None where nothing is to be chosen, which then costs nothing."""

@@ -12,7 +12,9 @@ from pathlib import Path
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.errors import UsageFailed
 
-Calibrator = Callable[[float], float]
+Measures = Mapping[str, float]
+Calibrator = Callable[[float, Measures], float]
+COMBINED = "combination"
 EDGE = 1e-6
 
 
@@ -24,10 +26,10 @@ class Calibration:
     models: Mapping[str, Calibrator]
     threshold: float
 
-    def of(self, model: str, confidence: float) -> float:
+    def of(self, model: str, confidence: float, measures: Measures) -> float:
         """The probability that the answer is right; a model that was not calibrated keeps its own word."""
         calibrate = self.models.get(model)
-        return confidence if calibrate is None else calibrate(confidence)
+        return confidence if calibrate is None else calibrate(confidence, measures)
 
 
 def load_calibration(file: str) -> Calibration:
@@ -46,14 +48,27 @@ def load_calibration(file: str) -> Calibration:
 
 
 def calibrator(spec: JsonObject) -> Calibrator:
-    """Isotonic: linear between points. Platt: a logistic of the confidence. Temperature: of its logit."""
+    """Isotonic: linear between points. Platt: a logistic of the confidence. Temperature: of its logit.
+    Combination: of the logits of several measures."""
     if spec["kind"] == "isotonic":
         xs, ys = _numbers(spec["x"]), _numbers(spec["y"])
-        return lambda p: _between(xs, ys, p)
+        return lambda p, _: _between(xs, ys, p)
+    if spec["kind"] == COMBINED:
+        return _combination(spec["weights"], float(str(spec["shift"])))
     slope, shift = float(str(spec["slope"])), float(str(spec["shift"]))
     if spec["kind"] == "platt":
-        return lambda p: _sigmoid(slope * p + shift)
-    return lambda p: _sigmoid(slope * logit(p) + shift)
+        return lambda p, _: _sigmoid(slope * p + shift)
+    return lambda p, _: _sigmoid(slope * logit(p) + shift)
+
+
+def _combination(weights: JsonValue, shift: float) -> Calibrator:
+    if not isinstance(weights, dict):
+        raise ValueError("the weights are missing")
+    known = {name: float(str(weight)) for name, weight in weights.items()}
+    # A measure that an answer lacks says neither yes nor no.
+    return lambda _, measures: _sigmoid(
+        shift + sum(weight * logit(measures.get(name, 0.5)) for name, weight in known.items())
+    )
 
 
 def logit(probability: float) -> float:

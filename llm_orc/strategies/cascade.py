@@ -3,6 +3,7 @@ arXiv 2305.05176; confidence from the tokens as in Gupta et al. 2024, arXiv 2404
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal, cast
 
@@ -13,7 +14,7 @@ from llm_orc.domain.model import Model
 from llm_orc.domain.strategy import Answer, Ask, Strategy
 from llm_orc.errors import ProviderFailed
 from llm_orc.strategies.calibration import load_calibration
-from llm_orc.strategies.confidence import TOP, TokenMeasure, token_confidence
+from llm_orc.strategies.confidence import TOP, all_measures
 from llm_orc.strategies.on_model import OnModel
 from llm_orc.strategies.self_consistency import SelfConsistency
 
@@ -66,7 +67,8 @@ class Cascade:
                 rungs.append({"model": model.name, "error": error.kind})
                 continue
             samples += found.samples
-            rungs.append({"model": model.name, "confidence": found.confidence, "samples": found.samples})
+            rung = {"model": model.name, "confidence": found.confidence, "samples": found.samples}
+            rungs.append({**rung, **found.evidence})
             if best is None or (found.confidence or 0) >= (best.confidence or 0) or place == len(models) - 1:
                 best = found
             if self._accepts(found, last=place == len(models) - 1, ask=ask):
@@ -107,7 +109,9 @@ class Cascade:
     def _calibrated(self, answer: Answer) -> Answer:
         if self._calibration is None or answer.confidence is None or answer.model is None:
             return answer
-        return replace(answer, confidence=self._calibration.of(answer.model, answer.confidence))
+        given = answer.evidence.get("measures")
+        measures = {k: float(str(v)) for k, v in given.items()} if isinstance(given, Mapping) else {}
+        return replace(answer, confidence=self._calibration.of(answer.model, answer.confidence, measures))
 
     async def _measured(self, model: Model, messages: tuple[Message, ...], ask: OnModel) -> Answer:
         measure = self._measure
@@ -127,11 +131,13 @@ class Cascade:
                 text=found.text, samples=found.samples, confidence=found.confidence, model=model.name
             )
         completion = await ask(messages, top_logprobs=TOP if measure == "entropy" else 0)
-        tokens: TokenMeasure = measure
+        measures = all_measures(completion.choices[0])
+        shown: dict[str, JsonValue] = {name: round(value, 6) for name, value in measures.items()}
         return Answer(
             text=completion.text,
-            confidence=token_confidence(tokens, completion.choices[0]),
+            confidence=measures.get(measure),
             model=model.name,
+            evidence={"measures": shown},
         )
 
     async def _judged(self, messages: tuple[Message, ...], text: str, ask: OnModel) -> float | None:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, get_args
 
 from llm_orc.domain.completion import Choice
 
 TokenMeasure = Literal["mean_logprob", "min_logprob", "sequence_probability", "perplexity", "entropy"]
+MEASURES: tuple[TokenMeasure, ...] = get_args(TokenMeasure)
 TOP = 5
 """Alternatives per token that the entropy is computed over."""
+
+
+def all_measures(choice: Choice) -> dict[TokenMeasure, float]:
+    """Every measure that the reply has what it takes for."""
+    found = {measure: token_confidence(measure, choice) for measure in MEASURES}
+    return {measure: value for measure, value in found.items() if value is not None}
 
 
 def token_confidence(measure: TokenMeasure, choice: Choice) -> float | None:

@@ -154,15 +154,17 @@ def test_feedback_is_learned_from(llm_orc):
 
 
 def test_routers_are_compared(llm_orc):
-    done = llm_orc(
-        "bench", "routing", "--seeds", "1", "--workload", "workflow", "--on-models", "--problems", "10"
-    )
+    few = ("--seeds", "1", "--workload", "workflow", "--problems", "10")
+    done = llm_orc("bench", "routing", *few, "--on-models", "--planner", "tiny-large")
     assert done.returncode == 0, done.stderr
     folder = llm_orc.folder / "bench-routing"
     report = json.loads((folder / "report.json").read_text())
     by_name = {row["router"]: row for row in report["true_estimates"]}
     assert by_name["lp h=2"]["of_clairvoyant"] > 0.99
     assert by_name["lp h=2"]["jobs_over_the_room"] == 0
+    # A model that only solves word problems cannot plan: the exact router does it.
+    assert by_name["planner tiny-large"]["fallbacks"] == 1
+    assert by_name["planner tiny-large"]["jobs_over_the_room"] == 0
     assert {row["router"] for row in report["on_models"]} >= {"lp", "always largest"}
     assert (folder / "report.csv").read_text().startswith("router,")
     assert "<svg" in (folder / "pareto.svg").read_text()

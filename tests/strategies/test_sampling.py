@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from llm_orc.domain.completion import Choice, Completion, TokenLogprob
 from llm_orc.errors import RateLimited, ServerFailed
+from llm_orc.strategies.calibration import calibrator
 from llm_orc.strategies.confidence import token_confidence
 from llm_orc.strategies.drawing import Sample
 from llm_orc.strategies.early_stopping import (
@@ -295,6 +297,40 @@ class TestCascade:
             replies, models=RUNGS,
         )  # fmt: skip
         assert (thought.output, thought.outcome.confidence) == ("42", None)
+
+
+class TestCalibration:
+    async def test_a_calibrated_cascade_goes_by_how_often_answers_are_right(self, think):
+        """0.9 means 0.2 for the small model here, and 0.9 for the middle one, which was not calibrated."""
+        written = {"measure": "perplexity", "threshold": 0.8, "models": {
+            "small": {"kind": "isotonic", "x": [0.0, 0.9, 1.0], "y": [0.0, 0.2, 0.3]},
+        }}  # fmt: skip
+        (think.folder / "c.json").write_text(json.dumps(written))
+        thought = await think(
+            {"type": "cascade", "confidence": "calibrated", "calibration": "c.json"},
+            {"small": [sure("41", 0.9)], "middle": [sure("42", 0.9)]}, models=RUNGS,
+        )  # fmt: skip
+        assert (thought.output, thought.outcome.effort.model) == ("42", "middle")
+        assert thought.outcome.evidence["rungs"][0]["confidence"] == pytest.approx(0.2)
+
+    @pytest.mark.parametrize(
+        ("spec", "given", "expected"),
+        [
+            ({"kind": "isotonic", "x": [0.2, 0.6], "y": [0.1, 0.5]}, 0.4, 0.3),
+            ({"kind": "isotonic", "x": [0.2, 0.6], "y": [0.1, 0.5]}, 0.9, 0.5),
+            ({"kind": "platt", "slope": 0.0, "shift": 0.0}, 0.9, 0.5),
+            ({"kind": "temperature", "slope": 1.0, "shift": 0.0}, 0.9, 0.9),
+            ({"kind": "combination", "weights": {"min_logprob": 1, "entropy": 5}, "shift": 0.0}, 0.9, 0.7),
+        ],
+    )  # fmt: skip
+    def test_each_kind_says_what_its_parameters_say(self, spec, given, expected):
+        assert calibrator(spec)(given, {"min_logprob": 0.7}) == pytest.approx(expected)
+
+    @pytest.mark.parametrize("text", ["", "{}", '{"measure": 1, "models": [], "threshold": 0}', "[]"])
+    async def test_a_file_of_something_else_is_refused(self, think, text):
+        (think.folder / "c.json").write_text(text)
+        thought = await think({"type": "cascade", "confidence": "calibrated", "calibration": "c.json"}, ["x"])
+        assert thought.outcome.cause.kind == "usage_failed"
 
 
 class TestRules:
