@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal
 
-import anyio
-
 from llm_orc.answers.equivalence import same
 from llm_orc.answers.extraction import auto
+from llm_orc.bench.over_rows import over
 from llm_orc.bench.statistics import DRAWS, percentile
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm, RoutingSpec, StrategySpec
 from llm_orc.domain.json import JsonObject, JsonValue
@@ -25,7 +24,7 @@ from llm_orc.orchestrator import Orchestrator
 from llm_orc.strategies.calibration import Calibrator, calibrator, logit
 
 Method = Literal["temperature", "platt", "isotonic", "combination"]
-FOLDS, BINS, AT_ONCE = 5, 10, 8
+FOLDS, BINS = 5, 10
 LEAST_ROWS = 20
 
 
@@ -62,24 +61,18 @@ async def _of_model(
     )
     ensemble = Ensemble(name="calibrate", agents={"a": Agent(name="a", work=work)}, outputs=("a",))
     fixed = RoutingSpec(router="fixed", learning=False)
-    found: dict[int, Seen] = {}
-    limit = anyio.CapacityLimiter(AT_ONCE)
 
-    async def one(place: int, row: JsonObject) -> None:
-        async with limit:
-            result = await orchestrator.invoke(ensemble, str(row["question"]), routing=fixed)
+    async def one(place: int, row: JsonObject) -> Seen:
+        result = await orchestrator.invoke(ensemble, str(row["question"]), routing=fixed)
         outcome = result.agents["a"]
         if not isinstance(outcome, Answered):
             raise UsageFailed(f"{model.name} failed on row {place + 1}: {outcome.cause.message}")
         answer = auto(str(outcome.output))
         right = answer is not None and same(answer, str(row["answer"]), mathematics=False)
         measures = measures_of(outcome.evidence)
-        found[place] = Seen(outcome.confidence or 0.0, right, result.cost_usd or 0.0, measures)
+        return Seen(outcome.confidence or 0.0, right, result.cost_usd or 0.0, measures)
 
-    async with anyio.create_task_group() as tasks:
-        for place, row in enumerate(rows):
-            tasks.start_soon(one, place, row)
-    return [found[place] for place in range(len(rows))]
+    return await over(rows, one)
 
 
 def measures_of(evidence: JsonObject) -> dict[str, float]:

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-import anyio
-
 from llm_orc.answers.equivalence import same
 from llm_orc.answers.extraction import auto
+from llm_orc.bench.over_rows import over
 from llm_orc.bench.statistics import paired_interval
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm, RoutingSpec, StrategySpec
 from llm_orc.domain.json import JsonObject, JsonValue
@@ -19,7 +18,6 @@ from llm_orc.domain.outcome import Answered
 from llm_orc.errors import UsageFailed
 from llm_orc.orchestrator import Orchestrator
 
-AT_ONCE = 8
 TEMPERATURE = 0.7
 
 
@@ -59,23 +57,17 @@ async def _drawn(
     work = Llm(models=(model,), strategy=StrategySpec(type="self_consistency", settings=settings))
     ensemble = Ensemble(name="search", agents={"a": Agent(name="a", work=work)}, outputs=("a",))
     fixed = RoutingSpec(router="fixed", learning=False)
-    found: dict[int, Voted] = {}
-    limit = anyio.CapacityLimiter(AT_ONCE)
 
-    async def one(place: int, row: JsonObject) -> None:
-        async with limit:
-            result = await orchestrator.invoke(ensemble, str(row["question"]), seed=place, routing=fixed)
+    async def one(place: int, row: JsonObject) -> Voted:
+        result = await orchestrator.invoke(ensemble, str(row["question"]), seed=place, routing=fixed)
         outcome = result.agents["a"]
         text = str(outcome.output) if isinstance(outcome, Answered) else ""
         answer = auto(text)
         right = answer is not None and same(answer, str(row["answer"]), mathematics=False)
         sure = outcome.confidence if isinstance(outcome, Answered) else None
-        found[place] = Voted(sure or 0.0, right)
+        return Voted(sure or 0.0, right)
 
-    async with anyio.create_task_group() as tasks:
-        for place, row in enumerate(rows):
-            tasks.start_soon(one, place, row)
-    return [found[place] for place in range(len(rows))]
+    return await over(rows, one)
 
 
 def _row(

@@ -8,18 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import anyio
-
+from llm_orc.bench.over_rows import over
 from llm_orc.bench.statistics import paired_interval
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm, RouterName, RoutingSpec
-from llm_orc.domain.json import JsonValue
+from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model, Price
 from llm_orc.domain.outcome import Answered
 from llm_orc.orchestrator import Orchestrator
 from llm_orc.orchestrator.completing import llm_works, with_agents, with_models
 
 FOLDER = Path(__file__).parent
-AT_ONCE = 8
 LAMBDA_TOKEN = 0.05
 PRICE_PER_BILLION = 1000.0
 """Dollars per million tokens and billion parameters: makes the embedded models cost 0.1 to 0.5 dollars."""
@@ -89,22 +87,19 @@ async def _all(
     orchestrator: Orchestrator,
     ensemble: Ensemble,
     way: Way,
-    rows: Sequence[Mapping[str, JsonValue]],
+    rows: Sequence[JsonObject],
     lambda_token: float,
 ) -> list[Found]:
     if way.only:
         ensemble = _narrowed(ensemble, way.only)
-    found: dict[int, Found] = {}
-    limit = anyio.CapacityLimiter(AT_ONCE)
     routing = RoutingSpec(
         router="fixed" if way.only else way.router,
         settings={"lambda_token": lambda_token},
         learning=False,
     )
 
-    async def one(place: int, row: Mapping[str, JsonValue]) -> None:
-        async with limit:
-            result = await orchestrator.invoke(ensemble, str(row["question"]), routing=routing)
+    async def one(place: int, row: JsonObject) -> Found:
+        result = await orchestrator.invoke(ensemble, str(row["question"]), routing=routing)
         output = result.output
         answer = output.get("answer") if isinstance(output, Mapping) else None
         solution = result.agents["solution"]
@@ -112,12 +107,9 @@ async def _all(
         right = bool(numbers) and int(numbers[-1]) == row["answer"]
         done = [o for o in result.agents.values() if isinstance(o, Answered)]
         models = tuple(o.effort.model or "" for o in done)
-        found[place] = Found(right, answer == row["answer"], result.cost_usd or 0.0, models)
+        return Found(right, answer == row["answer"], result.cost_usd or 0.0, models)
 
-    async with anyio.create_task_group() as tasks:
-        for place, row in enumerate(rows):
-            tasks.start_soon(one, place, row)
-    return [found[place] for place in range(len(rows))]
+    return await over(rows, one)
 
 
 def _narrowed(ensemble: Ensemble, name: str) -> Ensemble:

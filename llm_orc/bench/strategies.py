@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
-import anyio
-
 from llm_orc.answers.equivalence import same
 from llm_orc.answers.extraction import auto
+from llm_orc.bench.over_rows import over
 from llm_orc.bench.statistics import paired_interval
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm, RoutingSpec, StrategySpec
 from llm_orc.domain.json import JsonObject, JsonValue
@@ -22,7 +21,6 @@ from llm_orc.orchestrator import Orchestrator
 
 PROBLEMS = Path(__file__).with_name("word_problems.jsonl")
 PRICE_PER_BILLION = 1000.0
-AT_ONCE = 8
 TEMPERATURE = 0.7
 _FIXED = RoutingSpec(router="fixed", learning=False)
 
@@ -134,24 +132,18 @@ def _votes(samples: int, early_stop: JsonObject | None = None) -> StrategySpec:
 async def _all(orchestrator: Orchestrator, way: Way, problems: Sequence[Row]) -> list[Found]:
     work = Llm(models=way.models, strategy=way.strategy, task="reasoning")
     ensemble = Ensemble(name="bench", agents={"a": Agent(name="a", work=work)}, outputs=("a",))
-    found: dict[int, Found] = {}
-    limit = anyio.CapacityLimiter(AT_ONCE)
 
-    async def one(place: int, row: Row) -> None:
-        async with limit:
-            began = perf_counter()
-            result = await orchestrator.invoke(ensemble, str(row["question"]), seed=place, routing=_FIXED)
-            outcome = result.agents["a"]
+    async def one(place: int, row: JsonObject) -> Found:
+        began = perf_counter()
+        result = await orchestrator.invoke(ensemble, str(row["question"]), seed=place, routing=_FIXED)
+        outcome = result.agents["a"]
         answer = auto(str(outcome.output)) if isinstance(outcome, Answered) else None
         right = answer is not None and same(answer, str(row["answer"]), mathematics=False)
         samples = outcome.effort.samples if isinstance(outcome, Answered) else 0
         tokens = result.usage.input_tokens + result.usage.output_tokens
-        found[place] = Found(right, samples, tokens, result.cost_usd or 0.0, perf_counter() - began)
+        return Found(right, samples, tokens, result.cost_usd or 0.0, perf_counter() - began)
 
-    async with anyio.create_task_group() as tasks:
-        for place, row in enumerate(problems):
-            tasks.start_soon(one, place, row)
-    return [found[place] for place in range(len(problems))]
+    return await over(problems, one)
 
 
 def _row(way: Way, found: Mapping[str, Sequence[Found]]) -> dict[str, JsonValue]:

@@ -222,3 +222,14 @@ def test_models_that_complement_each_other_are_found(llm_orc):
     assert {row["models"] for row in found} == {"tiny-small", "tiny-medium", "tiny-small, tiny-medium"}
     both = next(row for row in found if "," in row["models"])
     assert both["right_one_among_them"] >= max(row["accuracy"] for row in found)
+
+
+def test_a_model_that_fails_while_it_is_calibrated_is_named(llm_orc):
+    problems = (ROOT / "llm_orc" / "bench" / "word_problems.jsonl").read_text().splitlines()[:20]
+    llm_orc.file("problems.jsonl", "\n".join(problems))
+    gone = {"provider": "openai", "name": "gone", "base_url": "http://127.0.0.1:9/v1"}
+    llm_orc.ensemble({"name": "a", "strategy": {"type": "cascade", "models": [gone, "tiny-large"]}})
+    done = llm_orc("calibrate", "e.yaml", "--dataset", "problems.jsonl")
+    assert done.returncode == 2
+    assert "openai/gone failed on row" in done.stderr
+    assert "Traceback" not in done.stderr
