@@ -11,6 +11,7 @@ from llm_orc.domain.events import (
     Event,
     FellBack,
     ModelAnswered,
+    Planned,
     RunFinished,
     ScriptLogged,
     StrategyStep,
@@ -18,9 +19,10 @@ from llm_orc.domain.events import (
     Warned,
 )
 from llm_orc.domain.outcome import Outcome, RunResult, Skipped
+from llm_orc.domain.plan import Plan
 from llm_orc.domain.text import dollars, mark, one_line, result_line, safe, seconds, tokens
 
-Detailed: TypeAlias = AgentStarted | ModelAnswered | ToolAnswered | StrategyStep | ScriptLogged
+Detailed: TypeAlias = Planned | AgentStarted | ModelAnswered | ToolAnswered | StrategyStep | ScriptLogged
 
 
 class PlainProgress:
@@ -43,7 +45,12 @@ class PlainProgress:
             case FellBack() as what:
                 self._write(f"warning: {fell_back(what)}")
             case (
-                AgentStarted() | ModelAnswered() | ToolAnswered() | StrategyStep() | ScriptLogged() as what
+                Planned()
+                | AgentStarted()
+                | ModelAnswered()
+                | ToolAnswered()
+                | StrategyStep()
+                | ScriptLogged() as what
             ) if self._verbose:
                 self._write(self._detail(what))
             case _:
@@ -54,6 +61,8 @@ class PlainProgress:
 
     def _detail(self, what: Detailed) -> str:
         match what:
+            case Planned(step=step, plan=plan):
+                return f"· plan {step}: {one_line(_chosen(plan), self._width)}"
             case AgentStarted(agent=agent, model=model):
                 return f"· {agent} starts" + (f" on {model}" if model else "")
             case ModelAnswered(agent=agent, model=model):
@@ -66,6 +75,14 @@ class PlainProgress:
                 return f"· {agent}: {one_line(message, self._width)}"
             case ScriptLogged(agent=agent, text=text):
                 return "\n".join(f"· {agent}: {one_line(line, self._width)}" for line in text.splitlines())
+
+
+def _chosen(plan: Plan) -> str:
+    """Which model serves whom, with the utility that decided it."""
+    served = [plan.route.assignments[name] for name in plan.ready]
+    listed = ", ".join(f"{found.agent} on {found.model} ({found.utility:.2f})" for found in served)
+    unloaded = f"; unloaded: {', '.join(plan.unloaded)}" if plan.unloaded else ""
+    return listed + unloaded + (f"; {plan.route.note}" if plan.route.note else "")
 
 
 def fell_back(what: FellBack) -> str:

@@ -16,6 +16,7 @@ from llm_orc.domain.ensemble import RoutingSpec
 from llm_orc.domain.events import Planned, Warned
 from llm_orc.domain.wire import event_json, result_json
 from llm_orc.errors import RecordsFailed, RoutingFailed
+from llm_orc.orchestrator.watching import plain_progress
 from llm_orc.providers.scripted import Scripted
 
 pytestmark = pytest.mark.anyio
@@ -307,3 +308,13 @@ async def test_events_of_a_plan_can_be_written_as_json(project):
     (planned,) = [event_json(e) for e in events if isinstance(e.what, Planned)]
     assert planned["type"] == "planned"
     json.dumps(planned)
+
+
+async def test_a_plan_is_told_to_who_wants_to_know_more(project):
+    project.models(8, small=SMALL, large=LARGE)
+    lines = []
+    path = project.folder / "e.yaml"
+    path.write_text(yaml.safe_dump({"name": "e", "agents": [agent("a")]}))
+    async with Orchestrator(project.folder, providers={"scripted": Scripted(["ok"])}) as orchestrator:
+        await orchestrator.invoke(path, "go", observers=[plain_progress(lines.append, verbose=True)])
+    assert lines[0].startswith("· plan 1: a on large (")
