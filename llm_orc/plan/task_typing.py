@@ -46,7 +46,7 @@ _KINDS: dict[TaskKind, _Kind] = {
     "summarisation": _Kind("understand", 2, False, False, 7),
 }
 _STEP_SIGNS = re.compile(
-    r"(?im)^\s*(?:\d+[.)]|[-*])\s|\b(?:first|then|next|finally|afterwards|step by step)\b"
+    r"(?im)^[^\S\n]*(?:\d+[.)]|[-*])\s|\b(?:first|then|next|finally|afterwards|step by step)\b"
 )
 _JUDGING = re.compile(r"(?i)\b(?:evaluate|judge|assess|critique|recommend|rank|which is better)\b")
 _MOST_STEPS = 10

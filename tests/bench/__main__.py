@@ -15,6 +15,7 @@ ALL = (
     "layout",
     "routing_speed",
     "sampling",
+    "tasks",
 )
 
 for name in sys.argv[1:] or ALL:

@@ -18,7 +18,7 @@ from llm_orc.plan.task_typing import classified, task_of
 FOLDER = Path(__file__).parents[2] / "examples" / "task_typing"
 
 
-def held_out() -> list[tuple[str, str]]:
+def training():
     sys.path.insert(0, str(FOLDER))
     try:
         spec = importlib.util.spec_from_file_location("train_tasks", FOLDER / "train.py")
@@ -26,15 +26,33 @@ def held_out() -> list[tuple[str, str]]:
         spec.loader.exec_module(module)
     finally:
         sys.path.remove(str(FOLDER))
-    return module.held_out(), module.by_keywords
+    return module
 
 
 def test_prompts_that_training_never_saw_are_told_better_than_by_keywords():
-    pairs, by_keywords = held_out()
-    right = sum(classified(text)[0] == kind for kind, text in pairs)
-    assert {kind for kind, _ in pairs} == set(TASK_KINDS)
-    assert right / len(pairs) > 0.7
-    assert right > 2 * sum(by_keywords(text) == kind for kind, text in pairs)
+    train = training()
+    for name in train.HELD_OUT:
+        pairs = train.held_out(name)
+        right = sum(classified(text)[0] == kind for kind, text in pairs)
+        assert {kind for kind, _ in pairs} == set(TASK_KINDS)
+        assert right / len(pairs) > 0.7
+        assert right > 2 * sum(train.by_keywords(text) == kind for kind, text in pairs)
+
+
+def test_no_held_out_prompt_is_a_training_prompt():
+    train = training()
+    trained = {text.lower() for _, text in train.prompts(seed=1, per_kind=train.PER_KIND)}
+    assert not [
+        text for name in train.HELD_OUT for _, text in train.held_out(name) if text.lower() in trained
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "\n" * 1_000_000, "\x00\xff" * 500_000, "\ud800" * 1000, bytes(range(256)).decode("latin-1") * 4000],
+)
+def test_what_is_hardly_text_has_a_task(text):
+    assert task_of(text).kind in TASK_KINDS
 
 
 @pytest.mark.parametrize(
