@@ -54,15 +54,17 @@ def list_models(as_json: bool) -> None:
 @_json_flag
 def show_model(name: str, as_json: bool) -> None:
     """Show all that is known about a model: a name from the catalogue, or provider/name."""
+    from llm_orc.orchestrator.completing import with_list_price
     from llm_orc.orchestrator.planning import believed
 
     orchestrator = Orchestrator()
-    model = orchestrator.model(name)
+    model = with_list_price(orchestrator.model(name))
     entry, beliefs = _entry(model), believed(model, orchestrator.records)
     if as_json:
         print_json({**entry, "beliefs": beliefs})
         return
-    rows = [[key, str(value)] for key, value in entry.items() if value not in (None, "", {}, [])]
+    shown = {**entry, "price": _price_and_source(model)}
+    rows = [[key, str(value)] for key, value in shown.items() if value not in (None, "", {}, [])]
     print_table(("key", "value"), rows)
     if beliefs:
         click.echo()
@@ -153,6 +155,12 @@ def _price(model: Model) -> str:
     if model.price is None:
         return "unknown"
     return f"{model.price.input_per_million:g}/{model.price.output_per_million:g}"
+
+
+def _price_and_source(model: Model) -> str:
+    if model.price is None:
+        return "unknown"
+    return f"$ {_price(model)} per million tokens in/out ({model.price.source or 'catalogue'})"
 
 
 @models.command(

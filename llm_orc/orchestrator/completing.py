@@ -34,9 +34,12 @@ def completed(ensemble: Ensemble, seed: int | None, timeout_seconds: float | Non
 
 def priced(ensemble: Ensemble) -> Ensemble:
     """The same ensemble, hosted models without a price of the user's having their list price."""
-    return with_models(
-        ensemble, lambda model: model if model.price is not None else replace(model, price=list_price(model))
-    )
+    return with_models(ensemble, with_list_price)
+
+
+def with_list_price(model: Model) -> Model:
+    """The same model; its list price where the user gives none and it is known."""
+    return model if model.price is not None else replace(model, price=list_price(model))
 
 
 def with_one_context(ensemble: Ensemble, works: Iterable[Llm]) -> Ensemble:

@@ -126,6 +126,24 @@ def test_the_list_price_of_a_hosted_model_is_known(llm_orc):
     assert json.loads(done.stdout)["usd"][1] > 0
 
 
+@pytest.mark.parametrize(
+    ("model", "price"),
+    [
+        ("openai/gpt-4o-mini", "$ 0.15/0.6 per million tokens in/out (genai-prices)"),
+        # Not the price of its long requests, which is twice as high.
+        ("anthropic/claude-sonnet-4-5", "$ 3/15 per million tokens in/out (genai-prices)"),
+        ("openai/my-own-model-9", "unknown"),
+        ("tiny-small", "$ 0/0 per million tokens in/out (catalogue)"),
+        ("own", "$ 7/8 per million tokens in/out (catalogue)"),
+    ],
+)
+def test_a_price_is_shown_with_who_says_so(llm_orc, model, price):
+    own = {"provider": "openai", "name": "gpt-4o-mini", "price": {"input": 7, "output": 8}}
+    llm_orc.file("models.yaml", json.dumps({"models": {"own": own}}))
+    rows = dict(line.split(None, 1) for line in llm_orc("models", "show", model).stdout.splitlines() if line)
+    assert rows["price"].strip() == price
+
+
 def test_an_unknown_price_is_said_to_be_unknown(llm_orc):
     llm_orc.ensemble({"name": "a", "model": "openai/my-own-model-9", "task": "qa_simple"})
     done = llm_orc("plan", "e.yaml", "go", "--router", "lp")
