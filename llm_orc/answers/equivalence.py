@@ -6,41 +6,50 @@ Never by how similar the texts are: 17 and 71 are similar.
 from __future__ import annotations
 
 import json
-import logging
 import re
+import unicodedata
 from collections.abc import Hashable, Sequence
-from decimal import Decimal, InvalidOperation
-from fractions import Fraction
-from functools import lru_cache
 
+from llm_orc.answers import mathematics as maths
+from llm_orc.answers.numbers import fractions_spelt_out, quantity
 from llm_orc.domain.json import JsonValue, parse_json
-from llm_orc.errors import NotAvailable
 
-_NUMBER = re.compile(r"([-+]?)\s*(\d{1,3}(?:,\d{3})+|\d+)?(\.\d+)?(?:e([-+]?\d{1,3}))?")
-_RATIO = re.compile(r"([-+]?)\s*(\d{1,12})\s*/\s*(\d{1,12})")
-_LATEX_RATIO = re.compile(r"([-+]?)\s*\\d?frac\s*\{?\s*(\d{1,12})\s*\}?\s*\{?\s*(\d{1,12})\s*\}?")
-_CURRENCY = re.compile(r"^[$€£¥]\s*|\s*(?:[€£¥]|dollars?|euros?|usd|eur)$", re.IGNORECASE)
-_ARTICLES = re.compile(r"\b(?:the|a|an)\b", re.IGNORECASE)
-_CHOICE = re.compile(r"\(?([A-Ha-h])[).:]?")
-_MATHS = re.compile(r"[\\^=√π]|\d\s*[-+*/]|[-+*/]\s*\d|\bsqrt\b")
-_LARGE_POWER = re.compile(r"(?:\^|\*\*)\s*\{?\s*\d{3,}|(?:\^|\*\*).*(?:\^|\*\*).*(?:\^|\*\*)|\d{2,}\s*!|!!")
-_LONGEST = 300
+PATIENCE = 3
+"""Comparisons of one vote that may run out of time; from then on expressions that look different are."""
+_LONGEST_NOTATION = 2_000
+_FRAMES = re.compile(r"\\boxed\s*\{([^{}]*)\}|\\\((.*)\\\)|\\\[(.*)\\\]|\$+([^$]*)\$+", re.DOTALL)
+_WORDING = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
+_NOTATION = (
+    (re.compile(r"\\[dtc]frac\b"), r"\\frac"),
+    (re.compile(r"\\(?:left|right)(?![A-Za-z])|\\[!]"), ""),
+    (re.compile(r"\\[,;: ]|~"), " "),
+    (re.compile(r"\\([%$#&_])"), r"\1"),
+    (re.compile(r"\{,\}"), ","),
+    (re.compile(r"\s*(?:\\times(?![A-Za-z])|\\cdot(?![A-Za-z])|[×·⋅])\s*"), "*"),
+    (re.compile(r"\^\s*(?:\\circ|\{\s*\\circ\s*\})"), "°"),
+    (re.compile(r"[−‐‑]|(?:^|(?<=\s))–(?=\d)"), "-"),
+)  # fmt: skip
+_ARTICLES = re.compile(r"\b(?:the|a|an)\s+(?=\w)")
+_CHOICE = re.compile(r"\(?([A-Ha-h])[).:]{0,2}")
+_KEPT = frozenset("%./*\\-_#&@")
 
 
 def key(answer: str) -> Hashable:
-    """The canonical form: a fraction, JSON with sorted keys, a letter, else plain words."""
-    text = answer.strip().strip("$").strip()
-    number = _number(text)
-    if number is not None:
-        return ("number", number)
+    """The canonical form: an exact number, a letter, JSON with sorted keys, an expression, or plain words."""
+    text = _plain(answer)
+    measured = quantity(text)
+    if measured is not None:
+        return ("number", *measured)
     lettered = _CHOICE.fullmatch(text)
     if lettered is not None:
         return ("text", lettered[1].lower())
     if text[:1] in ("{", "["):
         try:
-            return ("json", json.dumps(_plain(parse_json(text)), sort_keys=True))
+            return ("json", json.dumps(_one_number(parse_json(text)), sort_keys=True))
         except ValueError:
             pass
+    if maths.is_expression(text):
+        return ("expression", "".join(text.split()))
     return ("text", _words(text))
 
 
@@ -53,94 +62,93 @@ def classes(answers: Sequence[str], *, mathematics: bool = False) -> list[int]:
     numbers: dict[Hashable, int] = {}
     first: list[str] = []
     found = []
+    comparison = _Comparison(PATIENCE if mathematics else 0)
     for answer in answers:
         form = key(answer)
         if form not in numbers:
-            known = next(
-                (n for n, other in enumerate(first) if mathematics and equal(answer, other)), len(first)
-            )
-            if known == len(first):
+            known = (number for number, other in enumerate(first) if comparison.equal(answer, other))
+            numbers[form] = next(known, len(first))
+            if numbers[form] == len(first):
                 first.append(answer)
-            numbers[form] = known
         found.append(numbers[form])
     return found
 
 
+class _Comparison:
+    """Compares expressions until too many took too long."""
+
+    def __init__(self, patience: int) -> None:
+        self._patience = patience
+
+    def equal(self, one: str, other: str) -> bool:
+        verdict = _equal(one, other) if self._patience > 0 else False
+        self._patience -= verdict is None
+        return bool(verdict)
+
+
 def same(one: str, other: str, *, mathematics: bool = True) -> bool:
-    """Whether two answers mean the same."""
+    """Whether two answers mean the same. Raises `NotAvailable` as `classes` does."""
     return key(one) == key(other) or (mathematics and equal(one, other))
 
 
 def equal(one: str, other: str) -> bool:
-    """Whether two expressions are equal, by math-verify; False for what is no mathematics, or too large."""
-    if not (_is_maths(one) or _is_maths(other)):
+    """Whether two expressions are equal, by math-verify; False for what is none, or takes too long."""
+    return bool(_equal(one, other))
+
+
+def _equal(one: str, other: str) -> bool | None:
+    # In one order, so that it does not matter which answer came first.
+    first, second = sorted((_plain(one), _plain(other)))
+    numbers = [quantity(text) is not None for text in (first, second)]
+    # Numbers are exact: 0.333 is not a third, which the library, rounding, says.
+    if all(numbers) or not any(maths.is_expression(text) for text in (first, second)):
         return False
-    return _verified(one, other) or _verified(other, one)
+    for text, number in zip((first, second), numbers, strict=True):
+        if not (number or maths.is_expression(text) or maths.is_term(text)):
+            return False
+    return maths.equal(first, second)
 
 
-def _is_maths(text: str) -> bool:
-    return bool(_MATHS.search(text))
+def _plain(answer: str) -> str:
+    """Without what frames an answer, and with one notation for what LaTeX and Unicode have several for."""
+    text = unicodedata.normalize("NFC", answer).strip(" \t\r\n*`\"'")
+    if len(text) > _LONGEST_NOTATION:
+        return text
+    framed = _FRAMES.fullmatch(text)
+    if framed is not None:
+        text = next(part for part in framed.groups() if part is not None).strip()
+    text = fractions_spelt_out(_WORDING.sub(r" \1 ", text))
+    for pattern, written in _NOTATION:
+        text = pattern.sub(written, text)
+    return text.strip().strip("$").strip()
 
 
-@lru_cache(maxsize=4096)
-def _verified(gold: str, answer: str) -> bool:
-    # The library's time limit needs signals, which only the main thread has: what could take long is refused.
-    if any(len(text) > _LONGEST or _LARGE_POWER.search(text) for text in (gold, answer)):
-        return False
-    try:
-        from math_verify import parse, verify
-    except ImportError as error:
-        raise NotAvailable(
-            "comparing expressions needs the package 'math-verify'", hint="pip install 'llm-orc[maths]'"
-        ) from error
-    logging.getLogger("math_verify").setLevel(logging.ERROR)
-    try:
-        parsed = [parse(_as_latex(text), parsing_timeout=None) for text in (gold, answer)]
-        return all(parsed) and bool(verify(*parsed, timeout_seconds=None))
-    except Exception:  # noqa: BLE001 - a parser of any text, not ours: what it cannot read is not equal
-        return False
-
-
-def _as_latex(text: str) -> str:
-    return text if "$" in text else f"${text}$"
-
-
-def _number(text: str) -> Fraction | None:
-    text = text.replace("−", "-").replace("\\%", "%").replace("\\$", "$").replace("\\,", "").strip()
-    text = _CURRENCY.sub("", _CURRENCY.sub("", text)).strip().rstrip(".")
-    percent = text.endswith("%")
-    text = text.removesuffix("%").strip()
-    value = _ratio(text)
-    if value is None:
-        match = _NUMBER.fullmatch(text.lower())
-        if match is None or not (match[2] or match[3]):
-            return None
-        try:
-            value = Fraction(Decimal(text.replace(",", "").replace(" ", "")))
-        except (InvalidOperation, ValueError, OverflowError):
-            return None
-    return value / 100 if percent else value
-
-
-def _ratio(text: str) -> Fraction | None:
-    match = _RATIO.fullmatch(text) or _LATEX_RATIO.fullmatch(text)
-    if match is None or not int(match[3]):
-        return None
-    value = Fraction(int(match[2]), int(match[3]))
-    return -value if match[1] == "-" else value
-
-
-def _plain(value: JsonValue) -> JsonValue:
+def _one_number(value: JsonValue) -> JsonValue:
     """1 and 1.0 are one number."""
     if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
+        return {name: _one_number(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [_one_number(item) for item in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
 
 
+class _Separators(dict[int, str]):
+    """Punctuation to spaces, as `str.translate` asks for it."""
+
+    def __missing__(self, code: int) -> str:
+        sign = chr(code)
+        kept = sign in _KEPT or not unicodedata.category(sign).startswith("P")
+        self[code] = sign if kept else " "
+        return self[code]
+
+
+_SEPARATORS = _Separators()
+
+
 def _words(text: str) -> str:
-    text = _ARTICLES.sub(" ", text.casefold())
-    return " ".join(re.sub(r"[^\w\s%./+*=^\\-]", " ", text).split()).strip(" .")
+    lower = text.casefold()
+    words = _ARTICLES.sub("", " ".join(lower.translate(_SEPARATORS).split())).strip(" .")
+    # What is nothing but punctuation stands for itself.
+    return words or " ".join(lower.split())

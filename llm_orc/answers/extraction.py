@@ -2,48 +2,70 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
 from functools import partial
+from pathlib import Path
 
+from llm_orc.answers.functions import user_function
 from llm_orc.domain.json import JsonValue, parse_json
-from llm_orc.domain.path import Missing, parse_path, value_at
+from llm_orc.domain.path import JsonPath, Missing, parse_path, value_at
 from llm_orc.errors import UsageFailed
 
 Extractor = Callable[[str], str | None]
 
 READ = 200_000
 """Characters of a reply that are looked at, from its end: answers come last."""
+PATTERN_READS = 20_000
+"""The same for a pattern of the user's, whose time may grow with the square of the length."""
 _NUMBER = re.compile(
-    r"[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d))(?:[eE][-+]?\d+)?(?:\s*/\s*\d+(?![.\d]))?%?"
+    r"(?:(?<![\w)\]}])[-+−]\s?)?(?:[$€£¥]\s?)?(?:"
+    r"\\[dtc]?frac(?:\{-?\d{1,15}\}|\d)(?:\{\d{1,15}\}|\d)"
+    r"|(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+(?:\{,\}\d{3})*)(?:\.\d+)?|(?<!\d)\.\d+"
+    r")(?:[eE][-+]?\d{1,3}(?!\w)|\s?(?:[×x*]|\\times|\\cdot)\s?10\s?\^\s?(?:\{[-−]?\d{1,3}\}|[-−]?\d{1,3}))?"
+    r"(?:\s?/\s?\d+(?![\d/]|\.\d))?(?:\s?\\?%|\sper\s?cent\b)?"
 )
 _SAID = re.compile(
-    r"(?:the\s+)?(?:final\s+)?(?:answer|result)\s*(?:is\s*:?|:|=)\s*(?P<a>[^\n]+)|^\s*#{4}\s*(?P<b>[^\n]+)",
+    r"\b(?:answer|result)[*_]{0,3}\s{0,9}(?:is\b\s{0,9}:?|:|=)[*_]{0,3}\s{0,9}(?P<a>\S[^\n]*)"
+    r"|^[ \t]{0,9}####[ \t]{0,9}(?P<b>[^#\s][^\n]*)",
     re.IGNORECASE | re.MULTILINE,
 )
-_CHOICE = re.compile(r"(?<![A-Za-z0-9])\(?([A-H])\)?(?=[\s.:,;)]|$)")
-_FENCE = re.compile(r"```(?:json)?\s*\n(.*?)\n?\s*```", re.DOTALL)
+# Where a sentence ends: not after an initial or a short abbreviation.
+_NEXT_SENTENCE = re.compile(r"(?:(?<=[\d)\]}*$%])|(?<=[^\W\d]{3}))\.\s+(?=[^\W\d_])")
+# "A" is an article where a word follows.
+_CHOICE = re.compile(r"(?<![A-Za-z0-9'’])(?:\(([A-H])\)|([B-H]|A(?!\s+[a-z])))(?=[\s.:,;)*_\]\"']|$)")
+_CHOSEN = re.compile(r"\(?([A-Ha-h])[).:]{0,2}")
+_LANGUAGE = re.compile(r"\A\w{1,20}(?=\s)")
 _KEYS = ("answer", "final_answer", "result", "label", "output")
+_TRIES = 20
+"""Braces and fences of a reply at which JSON may begin."""
+_SHORT_WORDS = 4
 
 
-def extractor(spec: str | Mapping[str, JsonValue]) -> Extractor:
+def extractor(spec: str | Mapping[str, JsonValue], folder: Path | None = None) -> Extractor:
     """What finds the answer: a name of `EXTRACTORS`, or a pattern, a path or a function of the user's.
 
-    Raises `UsageFailed` for what cannot be used.
+    `{"regex": ...}` looks at the last `PATTERN_READS` characters and gives its first group, else all that it
+    matches. A relative file of `{"function": "file.py:name"}` starts from `folder`. Raises `UsageFailed` for
+    what cannot be used.
     """
     if isinstance(spec, str):
         if spec not in EXTRACTORS:
-            raise UsageFailed(f"unknown extractor {spec!r}", hint=f"known: {', '.join(EXTRACTORS)}")
+            near = get_close_matches(spec, EXTRACTORS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(EXTRACTORS)}"
+            raise UsageFailed(f"unknown extractor {spec!r}", hint=hint)
         return EXTRACTORS[spec]
-    (kind, value), *_ = spec.items()
-    if kind == "regex":
-        return partial(_by_pattern, re.compile(str(value), re.MULTILINE))
-    if kind == "json_path":
-        return partial(_by_path, str(value))
-    return _function(str(value))
+    kinds = [key for key in spec if not key.startswith("x-")]
+    if len(kinds) != 1 or kinds[0] not in ("regex", "json_path", "function"):
+        raise UsageFailed("an extractor is one of 'regex', 'json_path' and 'function'", hint=f"got: {kinds}")
+    value = str(spec[kinds[0]])
+    if kinds[0] == "regex":
+        return partial(_by_pattern, _pattern(value))
+    if kinds[0] == "json_path":
+        return partial(_by_path, _path(value))
+    return _by_function(user_function(value, folder))
 
 
 def boxed(text: str) -> str | None:
@@ -60,39 +82,48 @@ def boxed(text: str) -> str | None:
 
 
 def answer_is(text: str) -> str | None:
-    """What follows the last "the answer is", "Answer:" or "####", to the end of the line."""
+    """What follows the last "the answer is", "Answer:" or "####", to the end of the sentence."""
     found = None
     for match in _SAID.finditer(text):
         found = match["a"] or match["b"]
-    return _trimmed(found) if found else None
+    return _trimmed(_NEXT_SENTENCE.split(found, maxsplit=1)[0]) if found else None
 
 
 def last_number(text: str) -> str | None:
-    """The last number, with its sign, fraction or per cent."""
-    found = [match[0] for match in _NUMBER.finditer(text) if any(c.isdigit() for c in match[0])]
-    return found[-1] if found else None
+    """The last number, with its sign, fraction, power of ten or per cent."""
+    found = None
+    for match in _NUMBER.finditer(text):
+        found = match[0]
+    return found.strip() if found else None
 
 
 def choice(text: str) -> str | None:
-    """The last letter A to H that stands alone, such as `(B)`; one after "answer" goes first."""
+    """The last letter A to H that stands alone, such as `(B)`; one after "answer" goes first, then the last
+    line."""
     said = answer_is(text)
+    last = text.strip().rpartition("\n")[2]
+    for line in (said, last):
+        chosen = _CHOSEN.fullmatch(_trimmed(line) or "") if line else None
+        if chosen is not None:
+            return chosen[1].upper()
     for place in (said, text):
-        found = _CHOICE.findall(place) if place else []
+        found = None
+        for match in _CHOICE.finditer(place or ""):
+            found = match[1] or match[2]
         if found:
-            return str(found[-1])
+            return found
     return None
 
 
 def json_answer(text: str) -> str | None:
-    """A JSON reply: its answer key where it has one, else the whole."""
+    """A JSON reply: its answer key where it has one, else all of it; of prose the last such key in JSON."""
     value = _json(text)
-    if value is None:
-        return None
-    if isinstance(value, Mapping):
-        for key in _KEYS:
-            if key in value:
-                return _as_text(value[key])
-    return _as_text(value)
+    if value is not None:
+        return _as_text(_keyed(value, value))
+    found = None
+    for value in _objects(text):
+        found = _as_text(_keyed(value, None)) or found
+    return found
 
 
 def whole(text: str) -> str | None:
@@ -101,34 +132,57 @@ def whole(text: str) -> str | None:
 
 
 def auto(text: str) -> str | None:
-    """By what marks it: a box, "the answer is", JSON; else a short last line, else the whole reply."""
+    """By what marks it: a box, "the answer is", JSON; else a short last line, the last number, the whole."""
     for find in (boxed, answer_is, json_answer):
         found = find(text)
         if found is not None:
             return found
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if len(lines) > 1 and len(lines[-1].split()) <= 4:
-        return _trimmed(lines[-1])
-    if lines and len(lines) == 1 and len(lines[0].split()) > 4:
-        return last_number(text) or whole(text)
-    return whole(text)
+    last = text.strip().rpartition("\n")[2]
+    if len(last.split()) <= _SHORT_WORDS:
+        return _trimmed(last) or whole(text)
+    return last_number(text) or whole(text)
 
 
 def _trimmed(text: str) -> str | None:
     """Without the marks that frame an answer in prose."""
-    text = text.strip().strip("*_`\"' ").rstrip(".").strip("*_`\"'$ ")
+    text = text.strip().strip("*_`\"' ").rstrip(".").strip("*_`\"' ")
+    if text.endswith("$") or text.count("$") > 1:
+        text = text.strip("$ ")
     return text or None
 
 
 def _json(text: str) -> JsonValue:
-    fenced = _FENCE.search(text)
-    candidate = (fenced[1] if fenced else text).strip()
-    if candidate[:1] not in ("{", "["):
-        return None
-    try:
-        return parse_json(candidate)
-    except ValueError:
-        return None
+    """What a reply is that is nothing but JSON, else the last of its fenced blocks that are."""
+    blocks = [_LANGUAGE.sub("", block) for block in text.split("```")[1::2]]
+    for candidate in (text, *reversed(blocks[-_TRIES:])):
+        candidate = candidate.strip()
+        if candidate[:1] in ("{", "["):
+            try:
+                return parse_json(candidate)
+            except ValueError:
+                continue
+    return None
+
+
+def _objects(text: str) -> Iterator[JsonValue]:
+    """JSON objects within prose, from the first braces of it."""
+    decoder, start = json.JSONDecoder(), text.find("{")
+    for _ in range(_TRIES):
+        if start < 0:
+            return
+        end = start + 1
+        try:
+            end = decoder.raw_decode(text, start)[1]
+            yield parse_json(text[start:end])
+        except (ValueError, RecursionError):
+            pass
+        start = text.find("{", end)
+
+
+def _keyed(value: JsonValue, otherwise: JsonValue) -> JsonValue:
+    if isinstance(value, Mapping):
+        return next((value[key] for key in _KEYS if key in value), otherwise)
+    return otherwise
 
 
 def _as_text(value: JsonValue) -> str | None:
@@ -137,34 +191,33 @@ def _as_text(value: JsonValue) -> str | None:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text, re.MULTILINE)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise UsageFailed(f"{text!r} is not a regular expression: {error}") from error
+
+
+def _path(text: str) -> JsonPath:
+    try:
+        return parse_path(text)
+    except ValueError as error:
+        raise UsageFailed(str(error)) from error
+
+
 def _by_pattern(pattern: re.Pattern[str], text: str) -> str | None:
     found = None
-    for match in pattern.finditer(text):
+    for match in pattern.finditer(text[-PATTERN_READS:]):
         found = match[1] if pattern.groups else match[0]
     return found.strip() if found else None
 
 
-def _by_path(path: str, text: str) -> str | None:
-    value = value_at(_json(text), parse_path(path))
+def _by_path(path: JsonPath, text: str) -> str | None:
+    value = value_at(_json(text), path)
     return None if isinstance(value, Missing) else _as_text(value)
 
 
-def _function(spec: str) -> Extractor:
-    """`file.py:name` or `module:name`; it takes a reply and returns an answer or None."""
-    where, _, name = spec.rpartition(":")
-    try:
-        if where.endswith(".py"):
-            found = importlib.util.spec_from_file_location("llm_orc_user_extractor", where)
-            if found is None or found.loader is None:
-                raise ImportError(f"no module in {where}")
-            module = importlib.util.module_from_spec(found)
-            found.loader.exec_module(module)
-        else:
-            module = importlib.import_module(where)
-        function: Extractor = getattr(module, name)
-    except (ImportError, OSError, AttributeError, SyntaxError) as error:
-        raise UsageFailed(f"the extractor {spec!r} cannot be loaded: {error}") from error
-
+def _by_function(function: Callable[[str], object]) -> Extractor:
     def extract(text: str) -> str | None:
         value = function(text)
         return None if value is None else str(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +13,13 @@ import click
 from llm_orc.cli.write import print_json, print_table, write_atomically
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.model import Model
-from llm_orc.errors import NotFound, OrcError
+from llm_orc.domain.text import one_line
+from llm_orc.errors import NotFound, OrcError, UsageFailed
 from llm_orc.orchestrator import Orchestrator
 
 if TYPE_CHECKING:
-    from llm_orc.orchestrator.discovery import Discovery, Server
+    from llm_orc.orchestrator.discovery import Discovery
+    from llm_orc.orchestrator.proposal import Proposal
 
 _json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -171,61 +173,59 @@ Examples:
   llm-orc models discover --url http://localhost:8000/v1
 """,
 )
+@click.option("--provider", type=click.Choice(("ollama", "openai")),
+              help="Ask servers of this kind only; --url is then one of them.")  # fmt: skip
 @click.option("--url", "urls", multiple=True, metavar="URL",
-              help="A further OpenAI-compatible server to ask. Repeatable.")  # fmt: skip
+              help="A further server to ask, OpenAI-compatible unless --provider says otherwise. Repeatable.",
+              )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Print what would be written.")
 @_json_flag
-def discover(urls: tuple[str, ...], dry_run: bool, as_json: bool) -> int:
+def discover(provider: str | None, urls: tuple[str, ...], dry_run: bool, as_json: bool) -> int:
     """Ask Ollama and OpenAI-compatible servers what they have, and add it to .llm-orc/models.yaml.
 
-    New models become entries; entries that are there get the keys that they lack. Nothing that you wrote is
-    changed. Exit code 4 when no server could be reached.
+    Asked are Ollama's usual address, the servers of the catalogue on this machine and its network, and those
+    given with --url. New models become entries; entries that are there get the keys that they lack. Nothing
+    that you wrote is changed. Exit code 4 when no server could be reached.
     """
     from llm_orc.orchestrator.discovery import discover as ask
-    from llm_orc.orchestrator.discovery import proposed
+    from llm_orc.orchestrator.discovery import servers
+    from llm_orc.orchestrator.proposal import proposed
 
     orchestrator = Orchestrator()
-    found = anyio.run(ask, _servers(orchestrator, urls))
+    asked = servers(orchestrator.fleet, urls, provider)
+    if not asked:
+        raise UsageFailed(f"no server of provider {provider!r} is known", hint="give its address with --url")
+    found = anyio.run(ask, asked)
     file = orchestrator.project / ".llm-orc" / "models.yaml"
-    proposal = proposed(file, found)
+    proposal = proposed(file, found, orchestrator.fleet)
     written = bool(proposal.changed) and not dry_run
     if written:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, proposal.text)
     if as_json:
         changed: dict[str, JsonValue] = {name: list(keys) for name, keys in proposal.changed.items()}
-        print_json({"file": str(file), "entries": proposal.entries, "changed": changed, "written": written})
+        print_json({"file": str(file), "entries": proposal.entries, "changed": changed,
+                    "left": proposal.left, "written": written})  # fmt: skip
     else:
-        _tell(found, proposal.changed, file, dry_run=dry_run)
+        _tell(found, proposal, file, dry_run=dry_run)
     return 0 if any(discovery.error is None for discovery in found) else 4
 
 
-def _servers(orchestrator: Orchestrator, urls: tuple[str, ...]) -> list[Server]:
-    """Ollama's usual place, the catalogue's addresses, and those that were given."""
-    from llm_orc.orchestrator.discovery import Server
-
-    known = [
-        (model.provider, model.base_url)
-        for model in orchestrator.fleet.models.values()
-        if model.provider in ("ollama", "openai") and (model.base_url or model.provider == "ollama")
-    ]
-    wanted = dict.fromkeys([("ollama", None), *known, *(("openai", url) for url in urls)])
-    return [Server(provider, url) for provider, url in wanted]
-
-
-def _tell(
-    found: Sequence[Discovery], changed: Mapping[str, Sequence[str]], file: Path, *, dry_run: bool
-) -> None:
+def _tell(found: Sequence[Discovery], proposal: Proposal, file: Path, *, dry_run: bool) -> None:
     for discovery in found:
         where = discovery.server.base_url or "its usual address"
         if discovery.error is not None:
-            click.echo(f"{discovery.server.provider} at {where}: {discovery.error.message}", err=True)
+            error = discovery.error
+            click.echo(f"{discovery.server.provider} at {where}: {_why(error)}", err=True)
         else:
             click.echo(f"{discovery.server.provider} at {where}: {len(discovery.entries)} models")
-    for name, keys in changed.items():
-        click.echo(f"  {name}: {', '.join(keys)}")
+    for name, keys in proposal.changed.items():
+        for key in keys:
+            click.echo(f"+ {name}: {key}: {one_line(proposal.entries[name][key], 60)}")
+    for name, why in proposal.left.items():
+        click.echo(f"  {name}: left as it is: {why}")
     verb = "would be written" if dry_run else "written"
-    click.echo(f"{verb}: {file}" if changed else f"nothing to add to {file}")
+    click.echo(f"{verb}: {file}" if proposal.changed else f"nothing to add to {file}")
 
 
 @models.command(
@@ -240,7 +240,8 @@ def probe(name: str, dry_run: bool, as_json: bool) -> None:
 
     Costs the price of about 80 tokens. Models that ship with llm-orc are measured, not stored.
     """
-    from llm_orc.orchestrator.discovery import measure, with_figures
+    from llm_orc.orchestrator.discovery import measure
+    from llm_orc.orchestrator.proposal import with_figures
 
     orchestrator = Orchestrator()
     model = orchestrator.model(name)

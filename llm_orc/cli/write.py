@@ -57,7 +57,7 @@ def _replace(path: Path, text: str) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     partial = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             file.write(text)
         partial.chmod(path.stat().st_mode & 0o7777 if path.exists() else 0o666 & ~_umask())
         partial.replace(path)

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from ipaddress import ip_address
 from time import perf_counter
+from urllib.parse import urlsplit
 
 import anyio
 
 from llm_orc.domain.completion import Installed, Message, Provider, Request
 from llm_orc.domain.json import JsonObject, JsonValue
-from llm_orc.domain.model import Model, Sampling
+from llm_orc.domain.model import Fleet, Model, Sampling
 from llm_orc.errors import OrcError, ProviderFailed
-from llm_orc.providers.ollama import Ollama
+from llm_orc.providers.ollama import Ollama, usual_address
 from llm_orc.registry import PROVIDERS, find
-from llm_orc.spec.catalogue_file import entries_of, entry_name, known_name, with_entries
 from llm_orc.spec.providers import usual_features
 
 ASK_SECONDS = 5.0
+KINDS = ("ollama", "openai")
+_HERE = ("localhost", "127.0.0.1", "::1")
+_NEAR = (".local", ".localhost", ".lan", ".internal", ".home.arpa")
 _HEAD_ROOM = 1.1
 """A file's size in memory, where the server does not say: a tenth more than on disk."""
 _PROMPT = "Count from 1 to 60 in words."
@@ -32,6 +35,17 @@ class Server:
 
     provider: str
     base_url: str | None = None
+    api_key_env: str | None = None
+
+    @property
+    def address(self) -> str:
+        """The same for a usual address that is written out."""
+        return (self.base_url or (usual_address() if self.provider == "ollama" else "")).rstrip("/")
+
+    @property
+    def host(self) -> str:
+        """Its name or number."""
+        return urlsplit(self.address).hostname or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,31 +57,35 @@ class Discovery:
     error: OrcError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """A catalogue with what was found: its text, the entries, and the keys that are new in each."""
+def servers(fleet: Fleet, urls: Sequence[str] = (), provider: str | None = None) -> list[Server]:
+    """Ollama's usual address, those of the catalogue's servers that are near, and `urls`, each once.
 
-    text: str
-    entries: Mapping[str, JsonObject]
-    changed: Mapping[str, Sequence[str]]
-
-
-def proposed(file: Path, found: Sequence[Discovery]) -> Proposal:
-    """The text that `file` would have; raises `InvalidFile` and `UsageFailed` where it cannot be edited."""
-    entries = {
-        known_name(file, entry) or entry_name(str(entry["name"])): entry
-        for discovery in found
-        for entry in discovery.entries
-    }
-    text, changed = with_entries(file, entries)
-    return Proposal(text, entries, changed)
+    `urls` are OpenAI-compatible unless `provider` says otherwise; with it, only servers of its kind are
+    asked. A hosted service of the catalogue is not: it would add hundreds of models that nobody asked for.
+    """
+    known = [
+        Server(model.provider, model.base_url, model.api_key_env)
+        for model in fleet.models.values()
+        if model.provider in KINDS and (model.base_url or model.provider == "ollama")
+    ]
+    wanted = [Server("ollama"), *(server for server in known if _is_near(server.host))]
+    wanted += [_keyed(Server(provider or "openai", url), known) for url in urls]
+    once = {(server.provider, server.address): server for server in reversed(wanted)}
+    return [server for server in reversed(once.values()) if provider in (None, server.provider)]
 
 
-def with_figures(file: Path, name: str, figures: JsonObject) -> str | None:
-    """The text of `file` with the figures in the entry `name`; None where it has no such entry."""
-    if name not in entries_of(file):
-        return None
-    return with_entries(file, {name: figures}, replacing=True)[0]
+def _keyed(server: Server, known: Sequence[Server]) -> Server:
+    """With the variable of the key that the catalogue gives to the same server."""
+    same = (each for each in known if (each.provider, each.address) == (server.provider, server.address))
+    return replace(server, api_key_env=next((each.api_key_env for each in same), None))
+
+
+def _is_near(host: str) -> bool:
+    """This machine or its own network, by the form of the name."""
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith(_NEAR)
 
 
 async def discover(servers: Sequence[Server]) -> list[Discovery]:
@@ -84,7 +102,9 @@ async def discover(servers: Sequence[Server]) -> list[Discovery]:
 
 
 async def _of_server(server: Server) -> Discovery:
-    provider: Provider = find("provider", server.provider, PROVIDERS)(base_url=server.base_url)
+    provider: Provider = find("provider", server.provider, PROVIDERS)(
+        base_url=server.base_url, api_key_env=server.api_key_env
+    )
     try:
         with anyio.move_on_after(ASK_SECONDS):
             installed = [await _described(provider, each) for each in await provider.installed()]
@@ -114,9 +134,13 @@ def _generates(installed: Installed) -> bool:
 def _entry(server: Server, installed: Installed) -> JsonObject:
     """Stated figures where the server states them, in the order in which people read them."""
     stated = _stated(installed)
-    address = {} if server.base_url is None else {"base_url": server.base_url}
-    free: dict[str, JsonValue] = {"price": {"input": 0, "output": 0}} if _is_local(server) else {}
-    return {"provider": server.provider, "name": installed.wire_name, **address, **stated, **free}
+    place = {"base_url": server.base_url, "api_key_env": server.api_key_env}
+    told = {key: value for key, value in place.items() if value is not None}
+    if installed.details.get("remote_host"):  # Ollama passes it on to a hosted service
+        stated["vram_gb"] = 0
+    elif _is_own(server):
+        stated["price"] = {"input": 0, "output": 0}
+    return {"provider": server.provider, "name": installed.wire_name, **told, **stated}
 
 
 def _stated(installed: Installed) -> dict[str, JsonValue]:
@@ -151,10 +175,9 @@ def _supports(details: JsonObject) -> list[JsonValue] | None:
     return [str(feature) for feature in sorted(usual_features("ollama") - missing)]
 
 
-def _is_local(server: Server) -> bool:
-    return server.provider == "ollama" or "localhost" in (server.base_url or "") or "127.0.0.1" in (
-        server.base_url or ""
-    )  # fmt: skip
+def _is_own(server: Server) -> bool:
+    """Whether answers cost nothing: an Ollama that is near, anything on this machine."""
+    return _is_near(server.host) if server.provider == "ollama" else server.host in _HERE
 
 
 def _billions(value: JsonValue) -> float:
@@ -203,7 +226,8 @@ async def measure(model: Model, provider: Provider) -> Measured:
     began = perf_counter()
     second = await provider.complete(request)
     speed = second.usage.output_tokens / max(perf_counter() - began, 1e-6)
-    resident = [i for i in await provider.installed() if i.resident and i.wire_name == model.wire_name]
+    names = (model.wire_name, f"{model.wire_name}:latest")
+    resident = [each for each in await provider.installed() if each.resident and each.wire_name in names]
     load = first.load_seconds if first.load_seconds is not None else took if controlled else None
     return Measured(
         load_seconds=load,

@@ -44,10 +44,9 @@ class Ollama:
     """
 
     def __init__(self, base_url: str | None = None, api_key_env: str | None = None) -> None:
-        address = base_url or _address(os.environ.get("OLLAMA_HOST", ""))
         self._wire = Wire(
             "ollama",
-            address,
+            base_url or usual_address(),
             key=Key(api_key_env),
             start_hint="is the server running? start it with `ollama serve`",
         )
@@ -107,8 +106,12 @@ class Ollama:
         await self._wire.aclose()
 
 
-def _address(host: str) -> str:
-    """`OLLAMA_HOST` may be a port, a host, both or a URL; it may say "every address" (0.0.0.0)."""
+def usual_address() -> str:
+    """Where Ollama is when nobody says: `OLLAMA_HOST`, else this machine.
+
+    `OLLAMA_HOST` may be a port, a host, both or a URL; it may say "every address" (0.0.0.0).
+    """
+    host = os.environ.get("OLLAMA_HOST", "")
     if not host:
         return f"http://localhost:{PORT}"
     if "://" in host:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from llm_orc.domain.json import JsonObject, JsonValue
-from llm_orc.errors import UsageFailed
+from llm_orc.domain.model import Model
+from llm_orc.errors import InvalidFile, UsageFailed
 from llm_orc.spec import fields
 from llm_orc.spec.composer import Composer, Node
 from llm_orc.spec.document import read
+from llm_orc.spec.model_entry import read_model
 
 _HEADER = "# Models of this project: `llm-orc models list` shows them all.\nmodels:\n"
+_MARK = "\ufeff"
 _PLAIN = re.compile(r"[A-Za-z_][\w.-]*(?:[/][\w.-]+)*")
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 
@@ -23,49 +27,89 @@ def entry_name(wire_name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", wire_name.removesuffix(":latest")).strip("-")
 
 
-def with_entries(
-    file: Path, entries: Mapping[str, JsonObject], *, replacing: bool = False
-) -> tuple[str, dict[str, list[str]]]:
-    """The file's text with these entries, and which keys were set in which entry.
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A file's new text, which keys were set in which entry, and why entries stay as they are."""
+
+    text: str
+    changed: Mapping[str, Sequence[str]]
+    left: Mapping[str, str]
+
+
+def with_entries(file: Path, entries: Mapping[str, JsonObject], *, replacing: bool = False) -> Edited:
+    """The file's text with these entries.
 
     A key that an entry has already stays as it is, unless `replacing`. Raises `InvalidFile` for a file that
-    cannot be read, `UsageFailed` for one that is not written line by line.
+    cannot be read, `UsageFailed` for one that cannot be edited without changing what it says.
     """
-    text = file.read_text(encoding="utf-8") if file.exists() else _HEADER
+    before = text = file.read_bytes().decode("utf-8") if file.exists() else _HEADER
+    expected = entries_of(file)
     changed: dict[str, list[str]] = {}
+    left: dict[str, str] = {}
     for name, entry in entries.items():
-        text, keys = _with_entry(text, name, entry, file, replacing=replacing)
+        try:
+            text, keys = _with_entry(text, name, entry, file, replacing=replacing)
+        except _OnOneLine as error:
+            if replacing:
+                raise
+            left[name] = error.message
+            continue
         if keys:
             changed[name] = keys
-    return text, changed
+            known = expected.get(name)
+            expected[name] = {**(known if isinstance(known, dict) else {}), **{k: entry[k] for k in keys}}
+    if text != before:
+        _must_say(text, expected, before, file)
+    return Edited(text, changed, left)
+
+
+def models_of(file: Path) -> dict[str, Model]:
+    """The models that the file describes, none where there is no file. Raises `InvalidFile`."""
+    return {
+        name: read_model(name, entry, file.parent)
+        for name, entry in entries_of(file).items()
+        if isinstance(entry, dict)
+    }
 
 
 def entries_of(file: Path) -> dict[str, JsonValue]:
     """The entries of the file, none where there is no file. Raises `InvalidFile`."""
     data = read(file).value if file.exists() else {}
-    return fields.mapping(data if isinstance(data, dict) else {}, "models")
+    return dict(fields.mapping(data if isinstance(data, dict) else {}, "models"))
 
 
-def known_name(file: Path, entry: JsonObject) -> str | None:
-    """The entry of the file for the same model at the same server."""
-    for name, known in entries_of(file).items():
-        if isinstance(known, dict) and all(
-            known.get(key, name if key == "name" else None) == entry.get(key)
-            for key in ("provider", "name", "base_url")
-        ):
-            return name
-    return None
+class _OnOneLine(UsageFailed):
+    """An entry in braces: there is no line to add a key to."""
+
+
+def _must_say(text: str, expected: Mapping[str, JsonValue], before: str, file: Path) -> None:
+    """Raises `UsageFailed` where the edit changed more than it should: anchors, keys marked by `?`."""
+    kept = {**_top(before, file), "models": dict(expected)}
+    try:
+        said = _top(text, file)
+    except InvalidFile:
+        said = {}
+    if said != kept:
+        raise UsageFailed(
+            f"{file}: the way in which it is written cannot be kept",
+            hint="add the models by hand (--dry-run)",
+        )
+
+
+def _top(text: str, file: Path) -> dict[str, JsonValue]:
+    value = Composer(text.removeprefix(_MARK), str(file)).compose().value
+    return dict(value) if isinstance(value, dict) else {}
 
 
 def _with_entry(
     text: str, name: str, entry: JsonObject, file: Path, *, replacing: bool
 ) -> tuple[str, list[str]]:
-    root = Composer(text, str(file)).compose()
+    root = Composer(text.removeprefix(_MARK), str(file)).compose()
     lines = text.split("\n")
     models = root.members.get("models")
     if models is None:
         end = [] if lines[-1] else [lines.pop()]
-        return "\n".join([*lines, "models:", *_lines(name, entry, "  "), *end]), list(entry)
+        return _joined(lines, len(lines), ["models:", *_lines(name, entry, "  ")], end), list(entry)
     line, column, node = models
     if node.value is not None and not _is_block(node, line):
         raise UsageFailed(
@@ -74,8 +118,14 @@ def _with_entry(
     known = node.members.get(name)
     if known is None:
         indent = " " * (next(iter(node.members.values()))[1] - 1 if node.members else column + 1)
-        return "\n".join([*lines[:line], *_lines(name, entry, indent), *lines[line:]]), list(entry)
+        return _joined(lines, line, _lines(name, entry, indent)), list(entry)
     return _completed(lines, known, entry, file, replacing=replacing)
+
+
+def _joined(lines: list[str], at: int, added: list[str], end: Sequence[str] = ()) -> str:
+    """The added lines end as those of the file do."""
+    ending = "\r" if lines[0].endswith("\r") else ""
+    return "\n".join([*lines[:at], *(f"{line}{ending}" for line in added), *lines[at:], *end])
 
 
 def _completed(
@@ -90,7 +140,7 @@ def _completed(
     if not missing and not replaced:
         return "\n".join(lines), []
     if not _is_block(node, line):
-        raise UsageFailed(f"{file}:{line}: the entry is written on one line", hint="write one key per line")
+        raise _OnOneLine(f"{file}:{line}: the entry is written on one line", hint="write one key per line")
     for key in replaced:
         at, _, value = node.members[key]
         written = lines[at - 1]
@@ -100,7 +150,7 @@ def _completed(
         lines[at - 1] = f"{written[: found.start()]}{found[1]}{_scalar(entry[key])}{found[3]}"
     indent = " " * (next(iter(node.members.values()))[1] - 1)
     added = [f"{indent}{key}: {_scalar(value)}" for key, value in missing.items()]
-    return "\n".join([*lines[:line], *added, *lines[line:]]), [*missing, *replaced]
+    return _joined(lines, line, added), [*missing, *replaced]
 
 
 def _is_block(node: Node, line: int) -> bool:

@@ -13,6 +13,7 @@ from llm_orc.domain.model import Feature, Model
 from llm_orc.spec import fields
 from llm_orc.spec.agent_models import resolved, sampled
 from llm_orc.spec.document import Where
+from llm_orc.spec.nearest import did_you_mean, listed
 from llm_orc.spec.redaction import shown
 from llm_orc.spec.scope import Entry
 
@@ -102,9 +103,14 @@ def _extract(entry: Entry, extract: JsonObject, where: Where) -> JsonObject:
 
 
 def _check_models(entry: Entry, spec: StrategySpec, models: tuple[Model, ...]) -> None:
-    """Report a strategy that none of the models it asks can serve."""
+    """Report a strategy that none of the models it asks can serve, and weights of models without a vote."""
     own = spec.models.get("models")
     models = own if isinstance(own, tuple) and own else models
+    names = [model.name for model in models]
+    for name in fields.mapping(spec.settings, "weights"):
+        if names and name not in names and entry.scope.override is None:
+            hint = did_you_mean(name, names, otherwise=listed(names, what="models that vote"))
+            entry.add("strategy", f"strategy vote has a weight for {shown(name)}, which has no vote", hint)
     needed = _needs(spec)
     if needed is not None and models and not any(needed in model.supports for model in models):
         missing = "samples" if needed == "sampling" else needed

@@ -10,6 +10,7 @@ from llm_orc.domain.completion import Message
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.model import Model, Sampling
 from llm_orc.domain.strategy import Answer, Ask
+from llm_orc.errors import ProviderFailed
 from llm_orc.strategies.drawing import draw, surviving
 from llm_orc.strategies.presenting import aside, listed, question, score_of
 
@@ -46,7 +47,12 @@ class BestOf:
             return Answer(text=texts[0] if texts else "", samples=len(samples), confidence=None)
         judge = self._judge or model
         calls = [partial(self._score, messages, text, ask, judge) for text in texts]
-        scores = await surviving(ask, calls, [f"judging answer {n}" for n in range(1, len(texts) + 1)])
+        names = [f"judging answer {n}" for n in range(1, len(texts) + 1)]
+        try:
+            scores = await surviving(ask, calls, names)
+        except ProviderFailed:
+            # Each failure is noted already; the answers are there all the same.
+            scores = [None] * len(texts)
         known = [-1.0 if score is None else score for score in scores]
         if max(known) < 0:
             ask.note("no_verdict", "the judge gave no score: the first answer is taken")

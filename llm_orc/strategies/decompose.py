@@ -13,7 +13,7 @@ from llm_orc.domain.ensemble import Agent, Default, Ensemble, Llm, StrategySpec
 from llm_orc.domain.json import JsonValue, parse_json
 from llm_orc.domain.strategy import Answer, Ask
 from llm_orc.domain.task import LEVELS, Task
-from llm_orc.errors import OrcError
+from llm_orc.errors import OrcError, ProviderFailed
 from llm_orc.strategies.presenting import aside, listed, question
 
 MAX_SUBTASKS = 6
@@ -23,7 +23,7 @@ _TASK = (
     '[{"name": "facts", "task": "List the facts.", "depends_on": []}, '
     '{"name": "judgement", "task": "Judge them.", "depends_on": ["facts"]}]'
 )
-_WHOLE = "Now answer the whole."
+_ARRAY = re.compile(r"\[\s*\{.*\}\s*\]", re.DOTALL)
 _NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -47,8 +47,11 @@ class Decompose:
             ask.note("not_complex", "the task is not complex: it is answered at once")
             return Answer(text=(await ask(messages)).text)
         prompt = f"Task:\n{question(messages)}\n\nAt most {self._most} parts."
-        reply = (await ask(aside(_TASK, prompt), aside=True)).text
-        parts, fault = understood(reply, self._most)
+        try:
+            reply = (await ask(aside(_TASK, prompt), aside=True)).text
+            parts, fault = understood(reply, self._most)
+        except ProviderFailed as error:
+            parts, fault = {}, f"asking for parts failed: {error.message}"
         if fault:
             ask.note("no_parts", f"{fault}: the task is answered at once")
             return Answer(text=(await ask(messages)).text, samples=2)
@@ -98,7 +101,8 @@ Parts = dict[str, tuple[str, tuple[str, ...]]]
 
 def understood(reply: str, most: int) -> tuple[Parts, str]:
     """The parts by name with what they need, or what is wrong with the reply."""
-    found = json_answer(reply)
+    array = _ARRAY.search(reply)
+    found = json_answer(reply) or (array[0] if array else None)
     try:
         listed_parts = parse_json(found or "")
     except ValueError:
@@ -108,17 +112,26 @@ def understood(reply: str, most: int) -> tuple[Parts, str]:
     parts: Parts = {}
     for item in listed_parts[:most]:
         if isinstance(item, Mapping) and isinstance(item.get("task"), str) and item["task"].strip():
-            name = _NAME.sub("-", str(item.get("name") or "")).strip("-")[:40] or f"part-{len(parts) + 1}"
             needs = item.get("depends_on")
-            wanted = tuple(str(need) for need in needs) if isinstance(needs, list) else ()
-            parts.setdefault(name, (str(item["task"]), wanted))
+            wanted = tuple(_named(need) for need in needs) if isinstance(needs, list) else ()
+            parts[_free(_named(item.get("name")), parts)] = (str(item["task"]), wanted)
     parts = {
-        name: (task, tuple(n for n in needs if n in parts and n != name))
+        name: (task, tuple(dict.fromkeys(n for n in needs if n in parts and n != name)))
         for name, (task, needs) in parts.items()
     }
     if len(parts) < 2:
         return {}, "there are no parts" if not parts else "there is only one part"
     return (parts, "") if _ordered(parts) else ({}, "the parts depend on each other in a circle")
+
+
+def _named(name: JsonValue) -> str:
+    """A name as an agent may have it: what depends on it is named in the same way."""
+    return _NAME.sub("-", str(name or "")).strip("-")[:40]
+
+
+def _free(name: str, parts: Parts) -> str:
+    name = name or f"part-{len(parts) + 1}"
+    return name if name not in parts else _free(f"{name}-{len(parts) + 1}", parts)
 
 
 def _ordered(parts: Parts) -> bool:

@@ -13,10 +13,12 @@ from llm_orc.answers.extraction import Extractor
 from llm_orc.domain.completion import Choice, Message
 from llm_orc.domain.model import Model, Sampling
 from llm_orc.domain.strategy import Ask
-from llm_orc.errors import ProviderFailed
+from llm_orc.errors import DeadlinePassed, OrcError, ProviderFailed
 from llm_orc.strategies.confidence import token_confidence
 
 T = TypeVar("T")
+MODEL_FAILED = (ProviderFailed, DeadlinePassed)
+"""What a model does wrong, for which another sample or model can stand in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +48,19 @@ async def draw(
     wanted = 0 if logprobs and "logprobs" in model.supports else None
     if "n" in model.supports:
         sampling = _seeded(sampling, model, first)
-        completion = await ask(messages, model=model, sampling=sampling, n=count, top_logprobs=wanted)
-        return [_sample(choice, extract) for choice in completion.choices]
-
-    async def one(number: int) -> Sample:
-        own = _seeded(sampling, model, number)
-        completion = await ask(messages, model=model, sampling=own, top_logprobs=wanted)
-        return _sample(completion.choices[0], extract)
-
-    calls = [partial(one, first + number) for number in range(count)]
-    return [s for s in await surviving(ask, calls, ["a sample"] * count) if s is not None]
+        together = partial(ask, messages, model=model, sampling=sampling, n=count, top_logprobs=wanted)
+        completions = await surviving(ask, [together], [f"drawing {count} of the samples"])
+    else:
+        calls = [
+            partial(
+                ask, messages, model=model, sampling=_seeded(sampling, model, first + number),
+                top_logprobs=wanted,
+            )
+            for number in range(count)
+        ]  # fmt: skip
+        completions = await surviving(ask, calls, ["a sample"] * count)
+    came = [choice for completion in completions if completion is not None for choice in completion.choices]
+    return [_sample(choice, extract) for choice in came]
 
 
 def _seeded(sampling: Sampling, model: Model, number: int) -> Sampling:
@@ -66,20 +71,29 @@ def _seeded(sampling: Sampling, model: Model, number: int) -> Sampling:
 async def surviving(
     ask: Ask, calls: Sequence[Callable[[], Awaitable[T]]], names: Sequence[str]
 ) -> list[T | None]:
-    """The results in order, None for those that failed, which is noted; all failed: raises the last error."""
+    """The results in order, None where a model failed, which is noted.
+
+    Raises the last of these errors when every call failed, and at once any other `OrcError`.
+    """
     results: dict[int, T] = {}
-    failures: list[ProviderFailed] = []
+    failures: list[ProviderFailed | DeadlinePassed] = []
+    others: list[OrcError] = []
 
     async def run(index: int, call: Callable[[], Awaitable[T]]) -> None:
         try:
             results[index] = await call()
-        except ProviderFailed as error:
+        except MODEL_FAILED as error:
             failures.append(error)
             ask.note("failed", f"{names[index]} failed: {error.message}", kind=error.kind)
+        except OrcError as error:
+            others.append(error)
+            tasks.cancel_scope.cancel()
 
     async with anyio.create_task_group() as tasks:
         for index, call in enumerate(calls):
             tasks.start_soon(run, index, call)
+    if others:
+        raise others[0]
     if failures and not results:
         raise failures[-1]
     return [results.get(index) for index in range(len(calls))]

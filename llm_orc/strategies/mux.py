@@ -40,7 +40,7 @@ class Mux:
         models = self._models or ask.models
         calls = [partial(self._drawn, messages, ask, model) for model in models]
         drawn = await surviving(ask, calls, [model.name for model in models])
-        ranked: list[tuple[float, float, int, Model, list[Sample], Tally]] = []
+        ranked: list[tuple[tuple[float, bool, float, int], Model, list[Sample], Tally]] = []
         for place, (model, samples) in enumerate(zip(models, drawn, strict=True)):
             if samples is None:
                 continue
@@ -48,17 +48,18 @@ class Mux:
             share = found.counts()[0] / len(samples)
             known = model.capabilities.values()
             quality = sum(known) / len(known) if known else 0.0
-            ranked.append((share, quality, -place, model, samples, found))
+            says = any(sample.text.strip() for sample in samples)
+            ranked.append(((share, says, quality, -place), model, samples, found))
             ask.note(
                 "consistency",
                 f"{model.name} agrees with itself in {share:.0%}",
                 model=model.name,
                 share=share,
             )
-        _, _, _, best, samples, found = max(ranked, key=lambda entry: entry[:3])
+        _, best, samples, found = max(ranked, key=lambda entry: entry[0])
         answer = concluded(samples, found, whole=self._whole, ask=ask, model=best.name)
-        shares: dict[str, JsonValue] = {entry[3].name: round(entry[0], 4) for entry in ranked}
-        total = sum(len(entry[4]) for entry in ranked)
+        shares: dict[str, JsonValue] = {model.name: round(rank[0], 4) for rank, model, _, _ in ranked}
+        total = sum(len(drawn_of_it) for _, _, drawn_of_it, _ in ranked)
         return Answer(
             text=answer.text, samples=total, confidence=answer.confidence, model=best.name,
             evidence={**answer.evidence, "consistency": shares},

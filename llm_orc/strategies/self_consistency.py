@@ -9,7 +9,7 @@ from llm_orc.domain.completion import Message
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.model import Model, Sampling
 from llm_orc.domain.strategy import Answer, Ask
-from llm_orc.strategies.drawing import Sample, draw
+from llm_orc.strategies.drawing import MODEL_FAILED, Sample, draw
 from llm_orc.strategies.early_stopping import (
     draws_until_safe,
     draws_until_window,
@@ -50,15 +50,22 @@ class SelfConsistency:
         model = ask.models[0]
         most, temperature = self._settings(model)
         samples: list[Sample] = []
+        asked = 0
         found = tally(samples, self._vote)
         stopped = ""
         while len(samples) < most and not stopped:
             wave = min(most - len(samples), self._wave(found, most))
-            drawn = await draw(
-                ask, messages, wave,
-                model=model, sampling=Sampling(temperature=temperature), extract=self._extract,
-                logprobs=self._vote == "confidence", first=len(samples),
-            )  # fmt: skip
+            try:
+                drawn = await draw(
+                    ask, messages, wave,
+                    model=model, sampling=Sampling(temperature=temperature), extract=self._extract,
+                    logprobs=self._vote == "confidence", first=asked,
+                )  # fmt: skip
+            except MODEL_FAILED:
+                if not samples:
+                    raise
+                drawn = []
+            asked += wave
             samples += drawn
             found = tally(samples, self._vote)
             self._tell(ask, samples, found, most)
@@ -71,6 +78,8 @@ class SelfConsistency:
                 f"stopped after {len(samples)} of {most} samples: {stopped}",
                 saved=most - len(samples),
             )
+        if self._vote == "confidence" and all(sample.confidence is None for sample in samples):
+            ask.note("no_logprobs", f"{model.name} gave no log-probabilities: every sample counts the same")
         return concluded(samples, found, whole=self._whole, ask=ask, stopped=stopped)
 
     def _settings(self, model: Model) -> tuple[int, float]:
@@ -83,11 +92,12 @@ class SelfConsistency:
         )
 
     def _wave(self, found: Tally, most: int) -> int:
+        waves = [most]
         if isinstance(self._window, int):
-            return draws_until_window(found.classes, self._window)
+            waves.append(draws_until_window(found.classes, self._window))
         if isinstance(self._beta, int | float):
-            return draws_until_safe(*found.counts(), self._beta)
-        return most
+            waves.append(draws_until_safe(*found.counts(), self._beta))
+        return min(waves)
 
     def _stops(self, found: Tally) -> str:
         if isinstance(self._window, int) and window_agrees(found.classes, self._window):

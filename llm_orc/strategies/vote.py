@@ -42,5 +42,8 @@ class ModelVote:
         samples = [Sample(answer.text, self._extract(answer.text)) for _, answer in cast]
         weights = [float(self._weights.get(model.name, 1.0)) for model, _ in cast]
         found = tally(samples, "majority", weights)
-        winner = cast[found.members[found.leader][0]][0] if found.leader is not None else cast[0][0]
+        if found.leader is not None:
+            winner = cast[found.members[found.leader][0]][0]
+        else:
+            winner = next((model for model, answer in cast if answer.text.strip()), cast[0][0])
         return concluded(samples, found, whole=self._whole, ask=ask, model=winner.name)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from llm_orc.answers.equivalence import classes
-from llm_orc.domain.json import JsonObject
+from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.strategies.drawing import Sample
 
 Vote = Literal["majority", "confidence", "equivalence"]
-SHOWN = 2_000
-"""Characters of a reply that are kept as evidence."""
+SHOWN, SHOWN_OF_ALL, SHOWN_ANSWER = 2_000, 40_000, 200
+"""Characters that are kept as evidence: of a reply, of all replies together, of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,14 @@ def tally(samples: Sequence[Sample], vote: Vote, weights: Sequence[float] | None
         found[place] = number
         members.setdefault(number, []).append(place)
 
+    known = [sample.confidence for sample in samples if sample.confidence is not None]
+    usual = sum(known) / len(known) if known else 1.0
+
     def weight(place: int) -> float:
         own = 1.0 if weights is None else weights[place]
         sure = samples[place].confidence
-        return own * (sure if vote == "confidence" and sure is not None else 1.0)
+        # A sample whose confidence is not known counts like the others do on average.
+        return own * (1.0 if vote != "confidence" else usual if sure is None else sure)
 
     def rank(number: int) -> tuple[float, float, int]:
         places = members[number]
@@ -63,11 +67,17 @@ def tally(samples: Sequence[Sample], vote: Vote, weights: Sequence[float] | None
 
 def evidence(samples: Sequence[Sample], found: Tally, **more: object) -> JsonObject:
     """The votes by answer, and the beginnings of the replies."""
-    votes = {str(samples[found.members[n][0]].answer): round(w, 4) for n, w in found.weights.items()}
+    votes: dict[str, JsonValue] = {}
+    for number, weight in found.weights.items():
+        answer = str(samples[found.members[number][0]].answer)
+        shown = answer[:SHOWN_ANSWER]
+        # Long answers that begin alike are told apart by their class.
+        votes[shown if shown not in votes else f"{shown} ({number})"] = round(weight, 4)
+    most = min(SHOWN, SHOWN_OF_ALL // max(1, len(samples)))
     return {
         "votes": votes,
         "drawn": len(samples),
         "without_answer": found.classes.count(None),
-        "replies": [sample.text[:SHOWN] for sample in samples],
+        "replies": [sample.text[:most] for sample in samples],
         **more,  # type: ignore[dict-item]  # what the strategies add is JSON
     }

@@ -75,6 +75,45 @@ def test_no_server_is_said_and_has_an_exit_code(llm_orc):
     assert not (llm_orc.folder / ".llm-orc").exists()
 
 
+def test_a_name_that_means_another_model_is_not_taken(llm_orc):
+    paid = "models:\n  new: {provider: openai, name: gpt-4o-mini}\n"
+    llm_orc.file(".llm-orc/models.yaml", paid)
+    with serving({"new": 1}, room_gb=8) as one, serving({"new": 1}, room_gb=8) as other:
+        more = ("--provider", "ollama", "--url", other.address)
+        done = llm_orc("models", "discover", *more, OLLAMA_HOST=one.address)
+    assert done.returncode == 0, done.stderr
+    found = entries(llm_orc)
+    assert found.pop("new") == {"provider": "openai", "name": "gpt-4o-mini"}
+    assert {entry.get("base_url") for entry in found.values()} == {None, other.address}
+
+
+def test_an_entry_on_one_line_is_left_and_the_others_are_written(llm_orc):
+    llm_orc.file(".llm-orc/models.yaml", "models:\n  mine: {provider: ollama, name: llama3}\n")
+    with serving({"llama3": 5, "new": 1}, room_gb=8) as box:
+        done = llm_orc("models", "discover", OLLAMA_HOST=box.address)
+    assert done.returncode == 0, done.stderr
+    assert "mine: left as it is: " in done.stdout
+    assert list(entries(llm_orc)) == ["new", "mine"]
+
+
+def test_a_file_that_cannot_be_kept_as_it_is_written_stays(llm_orc):
+    text = "models:\n  ? mine\n  : provider: ollama\n    name: llama3\n"
+    llm_orc.file(".llm-orc/models.yaml", text)
+    with serving({"llama3": 5}, room_gb=8) as box:
+        done = llm_orc("models", "discover", OLLAMA_HOST=box.address)
+    assert (done.returncode, (llm_orc.folder / ".llm-orc/models.yaml").read_text()) == (2, text)
+    assert "cannot be kept" in done.stderr
+
+
+def test_a_model_of_another_file_is_left_there(llm_orc):
+    llm_orc.file("models.yaml", "models:\n  shared: {provider: ollama, name: llama3}\n")
+    llm_orc.file(".llm-orc/config.yaml", "concurrency: 2\n")
+    with serving({"llama3": 5}, room_gb=8) as box:
+        done = llm_orc("models", "discover", OLLAMA_HOST=box.address)
+    assert "shared: left as it is" in done.stdout
+    assert "nothing to add" in done.stdout
+
+
 def test_an_openai_compatible_server_is_asked_too(llm_orc):
     command = [sys.executable, "-m", "tests.servers.llama", str(TINY)]
     with subprocess.Popen(
