@@ -6,7 +6,7 @@ OrcError                      exit code
 │   ├── NotAvailable              2   a feature this version or installation does not have
 │   └── RoutingFailed             2   no model can serve an agent under the given limits
 ├── InvalidFile                   2   a file with problems, all of them listed
-├── RecordsFailed                 1   the records of runs cannot be read or written
+├── JournalFailed                 5   the journal of runs cannot be read or written
 ├── ProviderFailed                1   a model could not answer
 │   ├── Unreachable               4   no connection, or it was cut
 │   ├── RateLimited               1   429; `retry_after` in seconds when the server said so
@@ -97,8 +97,10 @@ class InvalidFile(OrcError):
         self.problems = problems
 
 
-class RecordsFailed(OrcError):
-    """The records of runs cannot be read or written: a full disk, a damaged or locked file."""
+class JournalFailed(OrcError):
+    """The journal of runs cannot be read or written: a full disk, a damaged, locked or newer file."""
+
+    exit_code = 5
 
 
 class ProviderFailed(OrcError):

@@ -109,7 +109,7 @@ def invoke(
         "output_format": output_format, "schedule": schedule, "concurrency": concurrency,
         "runs": None if runs is None else str(runs),
     }  # fmt: skip
-    return anyio.run(_invoke, Orchestrator(flags=flags), options)
+    return anyio.run(_invoke, Orchestrator(flags=flags, runs=True), options)
 
 
 async def _invoke(orchestrator: Orchestrator, options: Options) -> int:
@@ -189,7 +189,9 @@ def _print(result: RunResult, form: Format, options: Options, lines: list[str]) 
 def _explain(result: RunResult) -> None:
     """One line per cause of failure; agents that were only skipped because of another are not causes."""
     if result.ended_by is not None:
-        click.echo(f"error: {result.ended_by.message}", err=True)
+        click.echo(f"error: {safe(result.ended_by.message)}", err=True)
+        if result.ended_by.hint:
+            click.echo(f"hint: {safe(result.ended_by.hint)}", err=True)
         return
     if result.status != "failed":
         return

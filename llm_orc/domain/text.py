@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.outcome import Answered, Effort, Failed, Outcome
@@ -29,6 +30,11 @@ def one_line(value: JsonValue, width: int) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     line = " ".join(safe(text).split())
     return line if len(line) <= width else f"{line[: max(0, width - 1)]}…"
+
+
+def moment(seconds: float) -> str:
+    """Unix time as UTC, to the millisecond (RFC 3339)."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def seconds(value: float) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from datetime import UTC, datetime
 
 from llm_orc.domain.completion import Usage
 from llm_orc.domain.events import Event, Planned, RunFinished
@@ -12,6 +11,7 @@ from llm_orc.domain.foresight import Expected, Foresight, Range
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.outcome import Answered, Cause, Failed, Outcome, RunResult, Skipped
 from llm_orc.domain.plan import Assignment, Plan
+from llm_orc.domain.text import moment
 
 
 def result_json(result: RunResult) -> dict[str, JsonValue]:
@@ -46,7 +46,7 @@ def outcome_json(outcome: Outcome) -> dict[str, JsonValue]:
         "usage": usage_json(effort.usage if effort else Usage()),
         "cost_usd": effort.cost_usd if effort else 0.0,
         "attempts": effort.attempts if effort else 0,
-        "started_at": _moment(effort.started_at) if effort else None,
+        "started_at": moment(effort.started_at) if effort else None,
         "duration_s": round(effort.duration_s, 6) if effort else 0.0,
         "error": cause_json(error) if error is not None else None,
     }
@@ -55,7 +55,7 @@ def outcome_json(outcome: Outcome) -> dict[str, JsonValue]:
 def event_json(event: Event) -> dict[str, JsonValue]:
     """One line of `--output-format jsonl`."""
     what = event.what
-    line: dict[str, JsonValue] = {"seq": event.seq, "ts": _moment(event.ts), "type": what.type}
+    line: dict[str, JsonValue] = {"seq": event.seq, "ts": moment(event.ts), "type": what.type}
     if isinstance(what, Planned):
         return {**line, **plan_json(what.step, what.plan)}
     if isinstance(what, RunFinished):
@@ -141,10 +141,6 @@ def usage_json(usage: Usage) -> dict[str, JsonValue]:
 
 
 _STATUS = {Answered: "succeeded", Failed: "failed", Skipped: "skipped"}
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _plain(value: object) -> JsonValue:

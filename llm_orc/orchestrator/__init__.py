@@ -24,14 +24,17 @@ from llm_orc.domain.plan import Planning, Router
 from llm_orc.domain.strategy import Strategy
 from llm_orc.errors import NotAvailable, OrcError, Problem, Unreachable
 from llm_orc.orchestrator.completing import completed, llm_works, priced, router_of, with_one_context
-from llm_orc.registry import PROVIDERS, ROUTERS, STRATEGIES, find
+from llm_orc.orchestrator.recording import Recording
+from llm_orc.orchestrator.serving import Providers
+from llm_orc.registry import ROUTERS, STRATEGIES, find
 from llm_orc.spec.catalogue import check_catalogue, load_fleet, resolve_model
 from llm_orc.spec.ensemble_file import check_ensemble, load_ensemble
 from llm_orc.spec.inputs import gather_inputs
-from llm_orc.spec.locate import find_ensemble, find_project, records_path, user_config_dir
+from llm_orc.spec.locate import find_ensemble, find_project, user_config_dir
 from llm_orc.spec.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from llm_orc.run.journal_reading import Runs
     from llm_orc.run.records import Records
 
 PROBE_SECONDS = 5.0
@@ -43,6 +46,9 @@ class Orchestrator:
 
     Use it as an async context manager: leaving it closes connections and unloads models. `providers`
     puts your own in place of the registered ones, by name: `{"ollama": Scripted(["yes"])}`.
+
+    `runs` says whether runs are recorded: a path, in that file; None, if the settings name a file or the
+    project has a `.llm-orc` folder; True, always, as on the command line; False, never.
     """
 
     def __init__(
@@ -51,11 +57,14 @@ class Orchestrator:
         *,
         providers: Mapping[str, Provider] | None = None,
         flags: Mapping[str, JsonValue] | None = None,
+        runs: Path | str | bool | None = None,
     ) -> None:
         self.project = find_project(Path.cwd()) if project is None else Path(project)
-        self._flags = flags or {}
-        self._given = dict(providers or {})
-        self._open: dict[tuple[str, str | None, str | None], Provider] = {}
+        self._flags = dict(flags or {})
+        if isinstance(runs, Path | str):
+            self._flags["runs"] = str(runs)
+        self._recording = Recording(self.project, runs)
+        self._providers = Providers(providers or {})
         # With the specification, so that its id stays its own.
         self._strategies: dict[int, tuple[StrategySpec, Strategy]] = {}
         self._settings: Settings | None = None
@@ -73,11 +82,10 @@ class Orchestrator:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close every provider that was opened here."""
-        opened, self._open = self._open, {}
+        """Close every provider that was opened here, and the journal."""
         with anyio.CancelScope(shield=True):
-            for provider in opened.values():
-                await provider.aclose()
+            await self._providers.aclose()
+            await self._recording.aclose()
 
     @property
     def settings(self) -> Settings:
@@ -97,11 +105,17 @@ class Orchestrator:
 
     @property
     def records(self) -> Records:
-        """What is kept of runs: in the project, among the user's data, or where the settings say."""
+        """What the router learned, in the same file as the runs."""
         from llm_orc.run.records import Records
 
-        runs = self.settings.runs
-        return Records(Path(runs) if runs else records_path(self.project))
+        return Records(self._recording.path(self.settings))
+
+    @property
+    def runs(self) -> Runs:
+        """What is recorded of runs: where the settings say, in the project, or among the user's data."""
+        from llm_orc.run.journal_reading import Runs
+
+        return Runs(self._recording.path(self.settings))
 
     def locate(self, ensemble: str | Path) -> Path:
         """The file of an ensemble given by path or name. Raises `NotFound` or `UsageFailed`."""
@@ -169,17 +183,26 @@ class Orchestrator:
         inputs = gather_inputs(ensemble, text, variables or {})
         schedule = schedule or ensemble.schedule or self.settings.schedule
         concurrency = concurrency or ensemble.concurrency or self.settings.concurrency
-        return await run_ensemble(
-            replace(ensemble, schedule=schedule, concurrency=concurrency),
-            inputs,
-            provider_of=self.provider_of,
-            strategy_of=self.strategy_of,
-            task_of=task_of,
-            observers=observers,
-            interrupt=interrupt,
-            max_seconds=min(filter(None, (max_seconds, ensemble.timeout_seconds)), default=None),
-            planning=self._planning(ensemble, routing),
-        )
+        ensemble = replace(ensemble, schedule=schedule, concurrency=concurrency)
+        max_seconds = min(filter(None, (max_seconds, ensemble.timeout_seconds)), default=None)
+        given: dict[str, JsonValue] = {
+            "model": model, "seed": seed, "schedule": schedule, "concurrency": concurrency,
+            "max_seconds": max_seconds,
+        }  # fmt: skip
+        planning = self._planning(ensemble, routing)
+        async with await self._recording.begin(ensemble, inputs, given, self.settings) as recorder:
+            return await run_ensemble(
+                ensemble,
+                inputs,
+                provider_of=self.provider_of,
+                strategy_of=self.strategy_of,
+                task_of=task_of,
+                observers=observers,
+                interrupt=interrupt,
+                max_seconds=max_seconds,
+                planning=planning,
+                recorder=recorder,
+            )
 
     async def plan(
         self,
@@ -259,14 +282,7 @@ class Orchestrator:
 
     def provider_of(self, model: Model) -> Provider:
         """The provider that serves a model: one for each kind, address and key."""
-        given = self._given.get(model.provider)
-        if given is not None:
-            return given
-        key = (model.provider, model.base_url, model.api_key_env)
-        if key not in self._open:
-            kind = find("provider", model.provider, PROVIDERS)
-            self._open[key] = kind(base_url=model.base_url, api_key_env=model.api_key_env)
-        return self._open[key]
+        return self._providers.of(model)
 
     def strategy_of(self, spec: StrategySpec) -> Strategy:
         """The strategy that an agent asks for: one for each specification."""

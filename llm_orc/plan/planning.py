@@ -21,7 +21,7 @@ from llm_orc.domain.plan import (
     TaskAhead,
 )
 from llm_orc.domain.task import Task
-from llm_orc.errors import RecordsFailed, RoutingFailed
+from llm_orc.errors import JournalFailed, RoutingFailed
 from llm_orc.plan.beliefs import Beliefs, identity
 from llm_orc.plan.estimates import candidate, samples_of, tokens_of
 from llm_orc.plan.exact import Exact
@@ -229,7 +229,7 @@ class Planned:
             return ""
         try:
             self._keep(run_id, self._evidence, self._served)
-        except RecordsFailed as error:
+        except JournalFailed as error:
             return f"what was learned is lost: {error.message}"
         return ""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
-from time import perf_counter
+from time import perf_counter, time
 
 from llm_orc.domain.completion import Completion, Message, Provider, Request, Usage
 from llm_orc.domain.ensemble import Ensemble, Llm
 from llm_orc.domain.events import ModelAnswered, ModelCalled, ModelFailed, StrategyStep
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model, Sampling
+from llm_orc.domain.recorder import ModelCall, Recorder
 from llm_orc.domain.task import Task, TaskKind
 from llm_orc.errors import OrcError
 from llm_orc.run.attempt import Attempt, cause_of
@@ -28,7 +29,9 @@ RunNested = Callable[[Ensemble, JsonObject, Attempt], Awaitable[JsonValue]]
 class Asking:
     """Asks the models of one agent."""
 
-    __slots__ = ("_attempt", "_emit", "_llm", "_nested", "_provider_of", "_task_of", "_tools", "models")
+    __slots__ = (
+        "_attempt", "_emit", "_llm", "_nested", "_provider_of", "_recorder", "_task_of", "_tools", "models",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -41,6 +44,7 @@ class Asking:
         nested: RunNested,
         tools: Toolbox | None,
         task_of: TaskOf,
+        recorder: Recorder | None,
     ) -> None:
         self.models = models
         self._llm = llm
@@ -50,6 +54,7 @@ class Asking:
         self._nested = nested
         self._tools = tools
         self._task_of = task_of
+        self._recorder = recorder
 
     async def __call__(
         self,
@@ -97,21 +102,27 @@ class Asking:
         attempt.attempts += 1
         call = attempt.attempts
         emit(ModelCalled(agent=attempt.name, call=call, model=model.name, n=request.n))
-        began = perf_counter()
+        started_at, began = time(), perf_counter()
+        ended = partial(ModelCall, agent=attempt.name, request=request, started_at=started_at)
         try:
             completion = await self._provider_of(model).complete(request)
         except OrcError as error:
+            took, cause = perf_counter() - began, cause_of(error)
+            if self._recorder is not None:
+                await self._recorder.record(ended(error=cause, duration_s=took))
             emit(ModelFailed(
-                agent=attempt.name, call=call, model=model.name, cause=cause_of(error),
-                duration_s=perf_counter() - began,
+                agent=attempt.name, call=call, model=model.name, cause=cause, duration_s=took
             ))  # fmt: skip
             raise
-        cost = cost_of(model, completion.usage)
+        took, cost = perf_counter() - began, cost_of(model, completion.usage)
         attempt.count(completion.usage, cost)
         attempt.load_seconds += completion.load_seconds or 0.0
+        if self._recorder is not None:
+            # On the disk before anybody hears of it.
+            await self._recorder.record(ended(completion=completion, cost_usd=cost, duration_s=took))
         emit(ModelAnswered(
             agent=attempt.name, call=call, model=model.name, usage=completion.usage, cost_usd=cost,
-            duration_s=perf_counter() - began, load_seconds=completion.load_seconds,
+            duration_s=took, load_seconds=completion.load_seconds,
         ))  # fmt: skip
         return completion
 

@@ -26,6 +26,7 @@ from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
 from llm_orc.domain.outcome import Cause, Failed, Outcome, Skipped
 from llm_orc.domain.plan import Asker
+from llm_orc.domain.recorder import Recorder
 from llm_orc.domain.strategy import Strategy
 from llm_orc.errors import AnswerRejected, DeadlinePassed, NotAvailable, OrcError, ProviderFailed
 from llm_orc.run.answer import to_output
@@ -54,6 +55,7 @@ class Surroundings:
     servers: McpServers
     task_of: TaskOf
     routing: Routing | None = None
+    recorder: Recorder | None = None
     concurrency: int | None = None
 
 
@@ -193,7 +195,7 @@ class Executor:
         ask = Asking(
             llm, models, attempt,
             provider_of=around.provider_of, emit=around.emit, task_of=around.task_of,
-            nested=partial(self._beside, models[0].name),
+            nested=partial(self._beside, models[0].name), recorder=around.recorder,
             tools=await toolbox(llm, attempt, around.emit, around.servers),
         )  # fmt: skip
         answer = await around.strategy_of(llm.strategy).answer(messages, ask)

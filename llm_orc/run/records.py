@@ -1,4 +1,4 @@
-"""What is kept of runs: SQLite, in the project's `.llm-orc/runs.db` or where the user says."""
+"""What the router learns from runs, in the file of the journal."""
 
 from __future__ import annotations
 
@@ -9,26 +9,11 @@ from pathlib import Path
 from time import time
 
 from llm_orc.domain.evidence import Evidence, Served, Source
-from llm_orc.errors import NotFound, RecordsFailed
+from llm_orc.errors import NotFound
+from llm_orc.run.journal_file import connect, said_clearly
 
-BUSY_SECONDS = 10.0
 REMEMBERED = 400
 """Pieces of evidence per model and task that are read: forgetting leaves nothing of older ones."""
-
-_MIGRATIONS = (
-    """
-    CREATE TABLE evidence (
-        id INTEGER PRIMARY KEY, ts REAL NOT NULL, model TEXT NOT NULL, task TEXT NOT NULL,
-        source TEXT NOT NULL, score REAL, token_ratio REAL, seconds_per_token REAL
-    );
-    CREATE INDEX evidence_by_model ON evidence (model, task, id);
-    CREATE TABLE served (
-        run TEXT NOT NULL, agent TEXT NOT NULL, model TEXT NOT NULL, task TEXT NOT NULL, ts REAL NOT NULL,
-        PRIMARY KEY (run, agent)
-    ) WITHOUT ROWID;
-    """,
-)
-"""The n-th makes version n of n - 1; those that were released are never changed."""
 
 
 class Records:
@@ -38,7 +23,7 @@ class Records:
         self.path = path
 
     def evidence(self) -> Iterator[Evidence]:
-        """All that is still remembered, oldest first. Raises `RecordsFailed`."""
+        """All that is still remembered, oldest first. Raises `JournalFailed`."""
         if not self.path.exists():
             return
         with self._open() as database:
@@ -55,7 +40,7 @@ class Records:
             )
 
     def learned(self, run: str, evidence: Sequence[Evidence], served: Sequence[Served]) -> None:
-        """Keep what a run taught and which model served which agent. Raises `RecordsFailed`."""
+        """Keep what a run taught and which model served which agent. Raises `JournalFailed`."""
         with self._open() as database, database:
             database.executemany(
                 "INSERT INTO evidence (ts, model, task, source, score, token_ratio, seconds_per_token)"
@@ -73,7 +58,7 @@ class Records:
     def score(self, run: str, agent: str | None, score: float, source: Source = "feedback") -> list[str]:
         """Keep what a run, or one agent's part in it, was worth; the agents that it counts for.
 
-        `run` may be the beginning of an id, or `last`. Raises `NotFound` and `RecordsFailed`.
+        `run` may be the beginning of an id, or `last`. Raises `NotFound` and `JournalFailed`.
         """
         with self._open() as database:
             found = self._run(database, run)
@@ -108,30 +93,5 @@ class Records:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as database:
-                database.execute("PRAGMA journal_mode = WAL")
-                self._migrate(database)
-                yield database
-        except (sqlite3.Error, OSError) as error:
-            raise RecordsFailed(
-                f"the records of runs at {self.path} cannot be used: {error}",
-                hint="is the disk full or the file damaged? --runs PATH keeps them elsewhere",
-            ) from error
-
-    def _migrate(self, database: sqlite3.Connection) -> None:
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        if version > len(_MIGRATIONS):
-            raise RecordsFailed(
-                f"the records of runs at {self.path} were written by a newer llm-orc",
-                hint="upgrade llm-orc, or use other records with --runs PATH",
-            )
-        if version < len(_MIGRATIONS):
-            with database:
-                database.execute("BEGIN IMMEDIATE")
-                (version,) = database.execute("PRAGMA user_version").fetchone()
-                for statements in _MIGRATIONS[version:]:
-                    for statement in filter(str.strip, statements.split(";")):
-                        database.execute(statement)
-                database.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+        with said_clearly(self.path), closing(connect(self.path)) as database:
+            yield database

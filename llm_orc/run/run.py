@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from secrets import token_hex
 from time import perf_counter, time
 
@@ -22,6 +23,7 @@ from llm_orc.domain.outcome import (
     Status,
 )
 from llm_orc.domain.plan import Planning
+from llm_orc.domain.recorder import Recorder, new_run_id
 from llm_orc.errors import DeadlinePassed, FlowFailed, NestedFailed
 from llm_orc.graph.agent_graph import AgentGraph
 from llm_orc.run.asking import ProviderOf, TaskOf
@@ -47,14 +49,17 @@ async def run_ensemble(
     interrupt: anyio.Event | None = None,
     max_seconds: float | None = None,
     planning: Planning | None = None,
+    recorder: Recorder | None = None,
 ) -> RunResult:
-    """Run until every agent is settled, `interrupt` is set, or `max_seconds` have passed.
+    """Run until every agent is settled, `interrupt` is set, `max_seconds` have passed, or the journal breaks.
 
     An interrupted run has a result too: what was in flight counts as failed, the rest as skipped.
     """
     started_at, began = time(), perf_counter()
-    run_id = f"{int(started_at * 1000):012x}{token_hex(4)}"
+    run_id = new_run_id() if recorder is None else recorder.run_id
     emit = EventStream(observers)
+    if recorder is not None:
+        emit = EventStream((recorder.observe, *observers), recorder.last_seq)
     routing = None if planning is None else Routing(planning, emit)
     async with mcp_servers() as servers:
         around = Surroundings(
@@ -65,6 +70,7 @@ async def run_ensemble(
             nested=lambda body, given, attempt: run_nested(body, given, attempt, around),
             servers=servers,
             routing=routing,
+            recorder=recorder,
             concurrency=ensemble.concurrency,
         )
         scheduler, executor = prepare(ensemble, inputs, around, "")
@@ -72,7 +78,9 @@ async def run_ensemble(
         emit(RunStarted(
             run_id=run_id, ensemble=ensemble.name, layers=graph.layers, depends_on=graph.depends_on,
         ))  # fmt: skip
-        ended_by = await _drive(scheduler, interrupt, max_seconds)
+        ended_by = await _drive(scheduler, interrupt, max_seconds, recorder)
+    if recorder is not None and ended_by is None:
+        ended_by = await recorder.flush()
     if ended_by is not None:
         for name in [name for name in ensemble.agents if name not in scheduler.outcomes]:
             scheduler.outcomes[name] = executor.abandon(name, ended_by)
@@ -145,26 +153,41 @@ async def run_nested(
 
 
 async def _drive(
-    scheduler: Scheduler, interrupt: anyio.Event | None, max_seconds: float | None
+    scheduler: Scheduler,
+    interrupt: anyio.Event | None,
+    max_seconds: float | None,
+    recorder: Recorder | None,
 ) -> Cause | None:
     """What cut the run short; None when it ran to its end."""
+    enders: list[Callable[[], Awaitable[Cause]]] = []
+    if interrupt is not None:
+        enders.append(partial(_interrupted, interrupt))
+    if recorder is not None:
+        enders.append(recorder.broken)
     with anyio.move_on_after(max_seconds) as deadline:
-        if interrupt is None:
+        if not enders:
             await scheduler.drive()
             return None
+        causes: list[Cause] = []
         async with anyio.create_task_group() as tasks:
 
-            async def watch(interrupt: anyio.Event) -> None:
-                await interrupt.wait()
+            async def watch(ender: Callable[[], Awaitable[Cause]]) -> None:
+                causes.append(await ender())
                 tasks.cancel_scope.cancel()
 
-            tasks.start_soon(watch, interrupt)
+            for ender in enders:
+                tasks.start_soon(watch, ender)
             await scheduler.drive()
             tasks.cancel_scope.cancel()
             return None
-        return Cause(kind="interrupted", message="interrupted", exit_code=130)
+        return causes[0]
     assert deadline.cancelled_caught
     return Cause(kind="deadline_passed", message=f"the run took longer than {max_seconds:g} s", exit_code=3)
+
+
+async def _interrupted(interrupt: anyio.Event) -> Cause:
+    await interrupt.wait()
+    return Cause(kind="interrupted", message="interrupted", exit_code=130)
 
 
 def _status(ensemble: Ensemble, outcomes: Mapping[str, Outcome], ended_by: Cause | None) -> Status:

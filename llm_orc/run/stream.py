@@ -11,9 +11,9 @@ from llm_orc.domain.events import Event, Happening, Observer
 class EventStream:
     """Stamps what happens and tells the observers."""
 
-    def __init__(self, observers: Sequence[Observer] = ()) -> None:
+    def __init__(self, observers: Sequence[Observer] = (), last_seq: int = 0) -> None:
         self._observers = tuple(observers)
-        self._seq = 0
+        self._seq = last_seq
 
     def __call__(self, what: Happening) -> None:
         self._seq += 1

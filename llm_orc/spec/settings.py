@@ -31,6 +31,7 @@ class Settings:
     timeout_seconds: float | None = None
     output_format: Literal["rich", "text", "json", "jsonl"] | None = None
     runs: str | None = None
+    keep_content: bool = True
     ensembles: tuple[Path, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
 
@@ -97,7 +98,7 @@ def _from_environment(
 def _typed(name: str, given: str) -> JsonValue:
     if name == "ensembles":
         return [entry for entry in given.split(os.pathsep) if entry]
-    if name in ("concurrency", "timeout_seconds"):
+    if name in ("concurrency", "timeout_seconds", "keep_content"):
         try:
             return plain_scalar(given.strip())
         except ValueError:

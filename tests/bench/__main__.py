@@ -16,6 +16,7 @@ ALL = (
     "routing_speed",
     "sampling",
     "tasks",
+    "journal",
 )
 
 for name in sys.argv[1:] or ALL:

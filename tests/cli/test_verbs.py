@@ -17,6 +17,7 @@ from .command_line import CommandLine, Done, agent, closed_port, script
 HELPFUL = [
     *((verb,) for verb in VERBS),
     *[("models", "list"), ("models", "show"), ("models", "check"), ("config", "show")],
+    *[("runs", verb) for verb in ("list", "show", "events", "export", "prune")],
 ]
 WRONG = {
     ("invok",): "error: there is no verb 'invok'\nhint: did you mean invoke?\n",

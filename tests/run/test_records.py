@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from llm_orc.domain.evidence import Evidence, Served
-from llm_orc.errors import NotFound, RecordsFailed
+from llm_orc.errors import JournalFailed, NotFound
 from llm_orc.run.records import REMEMBERED, Records
 
 
@@ -70,7 +70,7 @@ def test_feedback_about_nothing_is_refused(records, run, agent, said):
 def test_a_damaged_file_is_said_to_be_one(records):
     records.path.parent.mkdir()
     records.path.write_bytes(b"this is no database at all" * 100)
-    with pytest.raises(RecordsFailed, match="cannot be used: file is not a database"):
+    with pytest.raises(JournalFailed, match="it is not a journal"):
         list(records.evidence())
 
 
@@ -78,13 +78,13 @@ def test_a_file_of_a_newer_version_is_left_alone(records):
     records.learned("r", [piece()], [])
     with sqlite3.connect(records.path) as database:
         database.execute("PRAGMA user_version = 99")
-    with pytest.raises(RecordsFailed, match="newer llm-orc"):
+    with pytest.raises(JournalFailed, match="newer llm-orc"):
         records.learned("r", [piece()], [])
 
 
 def test_a_folder_that_cannot_be_written_is_said_to_be_one(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(RecordsFailed, match="cannot be used"):
+    with pytest.raises(JournalFailed, match="the journal of runs"):
         Records(tmp_path / "file" / "runs.db").learned("r", [piece()], [])
 
 

@@ -52,6 +52,7 @@ def test_later_layers_win_and_say_where_they_are(project: Path, user: Path) -> N
         "timeout_seconds": "default",
         "output_format": "default",
         "runs": "flag --runs",
+        "keep_content": "default",
         "ensembles": f"{user}/config.yaml:3",
     }
 

@@ -1,0 +1,70 @@
+"""What a run tells its journal, and what it asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from secrets import token_hex
+from time import time
+from typing import Protocol
+
+from llm_orc.domain.completion import Completion, Request
+from llm_orc.domain.events import Event
+from llm_orc.domain.outcome import Cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCall:
+    """One call of a model that has ended: `completion`, or the `error` that it ended with.
+
+    `agent` is the agent's name behind those of the agents around it. `started_at` is Unix time; `cost_usd`
+    is None when the price is unknown.
+    """
+
+    agent: str
+    request: Request
+    completion: Completion | None = None
+    error: Cause | None = None
+    cost_usd: float | None = None
+    started_at: float
+    duration_s: float
+
+
+class Recorder(Protocol):
+    """The journal of one run. It is made before the run and closed after it."""
+
+    @property
+    def run_id(self) -> str: ...
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the last event that is already recorded; 0 for a new run."""
+        ...
+
+    def observe(self, event: Event, /) -> None:
+        """Keep an event; it is written later, in order."""
+        ...
+
+    def recall(self, agent: str, request: Request) -> Completion | None:
+        """The answer that the agent got to the same request before, each recorded answer once."""
+        ...
+
+    async def record(self, call: ModelCall) -> None:
+        """Returns when an answer is on the disk, and at once for an error.
+
+        Where it cannot be written, this does not return: the run is being ended (`broken`).
+        """
+        ...
+
+    async def flush(self) -> Cause | None:
+        """Write all that was told so far; why it cannot be written, None when it was."""
+        ...
+
+    def broken(self) -> Awaitable[Cause]:
+        """Waits until the journal cannot be written any more, and says why."""
+        ...
+
+
+def new_run_id() -> str:
+    """20 hexadecimal digits that sort by time."""
+    return f"{int(time() * 1000):012x}{token_hex(4)}"

@@ -1,0 +1,59 @@
+"""Whether and where runs are recorded."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from llm_orc.domain.ensemble import Ensemble
+from llm_orc.domain.json import JsonObject
+from llm_orc.spec.locate import records_path
+from llm_orc.spec.settings import Settings
+
+if TYPE_CHECKING:
+    from llm_orc.run.journal import Journal, RunRecorder
+
+
+class Recording:
+    """The journal of one project, opened when a run is first recorded. `wanted` as in `Orchestrator`."""
+
+    def __init__(self, project: Path, wanted: Path | str | bool | None) -> None:
+        self._project = project
+        self._wanted = wanted
+        self._journal: Journal | None = None
+
+    def path(self, settings: Settings) -> Path:
+        """Where runs are recorded: where the settings say, in the project, or among the user's data."""
+        return Path(settings.runs).expanduser() if settings.runs else records_path(self._project)
+
+    async def begin(
+        self, ensemble: Ensemble, inputs: JsonObject, given: JsonObject, settings: Settings
+    ) -> AbstractAsyncContextManager[RunRecorder | None]:
+        """The journal of a new run; None where runs are not recorded. Raises `JournalFailed`."""
+        has_place = settings.runs is not None or (self._project / ".llm-orc").is_dir()
+        if self._wanted is False or (self._wanted is None and not has_place):
+            return nullcontext()
+        from llm_orc.run.journal import Journal, Opening
+
+        if self._journal is None:
+            self._journal = Journal(self.path(settings), keep_content=settings.keep_content)
+        source, text = _file_of(ensemble)
+        opening = Opening(ensemble=ensemble.name, source=source, text=text, inputs=inputs, settings=given)
+        return await self._journal.begin(opening)
+
+    async def aclose(self) -> None:
+        """Write what is left and let go of the file."""
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            await anyio.to_thread.run_sync(journal.close)
+
+
+def _file_of(ensemble: Ensemble) -> tuple[str, str]:
+    """The path and the text of the file that the ensemble came from; empty where there is none."""
+    if not ensemble.source:
+        return "", ""
+    path = Path(ensemble.source).absolute()
+    return str(path), path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""

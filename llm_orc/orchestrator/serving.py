@@ -1,0 +1,37 @@
+"""The providers of one orchestrator, opened when they are first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import anyio
+
+from llm_orc.domain.completion import Provider
+from llm_orc.domain.model import Model
+from llm_orc.registry import PROVIDERS, find
+
+
+class Providers:
+    """One provider for each kind, address and key; `given` ones take the place of registered ones."""
+
+    def __init__(self, given: Mapping[str, Provider]) -> None:
+        self._given = dict(given)
+        self._open: dict[tuple[str, str | None, str | None], Provider] = {}
+
+    def of(self, model: Model) -> Provider:
+        """What serves the model."""
+        given = self._given.get(model.provider)
+        if given is not None:
+            return given
+        key = (model.provider, model.base_url, model.api_key_env)
+        if key not in self._open:
+            kind = find("provider", model.provider, PROVIDERS)
+            self._open[key] = kind(base_url=model.base_url, api_key_env=model.api_key_env)
+        return self._open[key]
+
+    async def aclose(self) -> None:
+        """Close those that were opened here."""
+        opened, self._open = self._open, {}
+        with anyio.CancelScope(shield=True):
+            for provider in opened.values():
+                await provider.aclose()

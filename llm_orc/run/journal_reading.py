@@ -1,0 +1,238 @@
+"""What a journal knows: runs, their agents, events and calls; and forgetting old ones."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from llm_orc.domain.completion import Usage
+from llm_orc.domain.json import JsonObject
+from llm_orc.domain.outcome import Cause
+from llm_orc.domain.recorded import RecordedAgent, RecordedDetail, RecordedRun, run_json
+from llm_orc.domain.text import moment
+from llm_orc.errors import NotFound
+from llm_orc.run.journal_file import damaged, reading
+from llm_orc.run.journal_rows import checksum
+from llm_orc.run.processes import has_ended
+
+_RUNS = """
+    SELECT runs.*, attempts.number AS attempts, attempts.process AS process
+    FROM runs JOIN attempts ON attempts.run = runs.id
+        AND attempts.number = (SELECT max(number) FROM attempts WHERE run = runs.id)
+"""
+_SPENT = """
+    SELECT coalesce(sum(input_tokens), 0) AS input_tokens,
+        coalesce(sum(output_tokens), 0) AS output_tokens,
+        CASE WHEN count(cost_usd) = sum(status = 'answered') OR count(*) = 0
+            THEN coalesce(sum(cost_usd), 0.0) END AS cost_usd
+    FROM calls WHERE run = ?
+"""
+_PLANS = """
+    SELECT json FROM events INDEXED BY events_of_plans WHERE run = ? AND type = 'planned' ORDER BY seq
+"""
+_CALLS = """
+    SELECT calls.*, requests.json AS request FROM calls
+    LEFT JOIN requests ON requests.run = calls.run AND requests.key = calls.key
+    WHERE calls.run = ? ORDER BY calls.id
+"""
+
+
+class Runs:
+    """The runs that a journal knows. Everything raises `JournalFailed` for a file that cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def newest(
+        self,
+        *,
+        status: str | None = None,
+        ensemble: str | None = None,
+        since: float | None = None,
+        limit: int | None = None,
+    ) -> list[RecordedRun]:
+        """Those that match, the newest first; `since` is Unix time."""
+        if not self.path.exists():
+            return []
+        with self._open() as database:
+            rows = database.execute(
+                f"{_RUNS} WHERE (?1 IS NULL OR ensemble = ?1) AND (?2 IS NULL OR runs.started_at >= ?2)"
+                " ORDER BY runs.started_at DESC, runs.id DESC",
+                (ensemble, since),
+            )
+            found: list[RecordedRun] = []
+            for row in rows:
+                if status in (None, _status(row)):
+                    found.append(self._run(database, row))
+                if len(found) == limit:
+                    break
+            return found
+
+    def find(self, run: str) -> RecordedRun:
+        """The run whose id begins like this, or the `last`. Raises `NotFound`."""
+        with self._open() as database:
+            return self._run(database, self._row(database, run))
+
+    def detail(self, run: str) -> RecordedDetail:
+        """A run with its agents and plans. Raises `NotFound`."""
+        with self._open() as database:
+            row = self._row(database, run)
+            agents = database.execute("SELECT * FROM agents WHERE run = ? ORDER BY first_seq", (row["id"],))
+            # By itself SQLite takes the primary key, which means to read all events.
+            plans = database.execute(_PLANS, (row["id"],))
+            return RecordedDetail(
+                run=self._run(database, row),
+                agents=tuple(self._agent(each) for each in agents),
+                plan=tuple(self._parsed(text) for (text,) in plans),
+            )
+
+    def events(self, run: str, kind: str | None = None) -> Iterator[JsonObject]:
+        """The events of a run in order, as `--output-format jsonl` printed them. Raises `NotFound`."""
+        with self._open() as database:
+            row = self._row(database, run)
+            for (text,) in database.execute(
+                "SELECT json FROM events WHERE run = ?1 AND (?2 IS NULL OR type = ?2) ORDER BY seq",
+                (row["id"], kind),
+            ):
+                yield self._parsed(text)
+
+    def export(self, run: str) -> Iterator[JsonObject]:
+        """All that is known of a run, in pieces: the run, its events, its calls. Raises `NotFound`."""
+        with self._open() as database:
+            row = self._row(database, run)
+            found = self._run(database, row)
+            whole = {"inputs": found.inputs, "settings": found.settings, "output": found.output}
+            yield {"record": "run", **run_json(found), **whole, "text": found.text}
+            events = database.execute("SELECT json FROM events WHERE run = ? ORDER BY seq", (row["id"],))
+            for (text,) in events:
+                yield {"record": "event", "run_id": found.run_id, **self._parsed(text)}
+            for call in database.execute(_CALLS, (row["id"],)):
+                yield {"record": "call", "run_id": found.run_id, **self._call(call)}
+
+    def prune(
+        self, *, keep: int = 0, before: float | None = None, dry_run: bool = False
+    ) -> list[RecordedRun]:
+        """Forget runs: all but the newest `keep`, or those that began before a Unix time.
+
+        Runs that are running stay. Returns what was forgotten, or would be.
+        """
+        runs = [run for run in self.newest()[keep:] if run.status != "running"]
+        old = [run for run in runs if before is None or run.started_at < before]
+        if old and not dry_run:
+            with self._open() as database:
+                database.execute("BEGIN IMMEDIATE")
+                with database:
+                    database.executemany("DELETE FROM runs WHERE run = ?", [(run.run_id,) for run in old])
+                # Others may be at work: then the room is used again by later runs instead.
+                with suppress(sqlite3.OperationalError):
+                    database.execute("VACUUM")
+        return old
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        if not self.path.exists():
+            raise NotFound(f"no runs are recorded in {self.path}", hint="--runs PATH names another journal")
+        with reading(self.path) as database:
+            database.row_factory = sqlite3.Row
+            yield database
+
+    def _row(self, database: sqlite3.Connection, run: str) -> sqlite3.Row:
+        if run == "last":
+            rows = database.execute(f"{_RUNS} ORDER BY runs.started_at DESC, runs.id DESC LIMIT 1").fetchall()
+        else:
+            # Ids are hexadecimal: all that begin like this come before it with a "g".
+            rows = database.execute(
+                f"{_RUNS} WHERE runs.run >= ?1 AND runs.run < ?1 || 'g' ORDER BY runs.run LIMIT 2", (run,)
+            ).fetchall()
+        if rows and (len(rows) == 1 or rows[0]["run"] == run) and run:
+            found: sqlite3.Row = rows[0]
+            return found
+        last = [row["run"] for row in database.execute(f"{_RUNS} ORDER BY runs.started_at DESC LIMIT 3")]
+        what = "more than one run begins with" if rows else "no run begins with"
+        raise NotFound(f"{what} {run!r} in {self.path}", hint=f"the last ones: {', '.join(last) or 'none'}")
+
+    def _run(self, database: sqlite3.Connection, row: sqlite3.Row) -> RecordedRun:
+        # The result counts more than calls do; until there is one they are all that is known.
+        counted = row
+        if row["input_tokens"] is None:
+            counted = database.execute(_SPENT, (row["id"],)).fetchone()
+        (calls,) = database.execute("SELECT count(*) FROM calls WHERE run = ?", (row["id"],)).fetchone()
+        return RecordedRun(
+            run_id=row["run"],
+            ensemble=row["ensemble"],
+            status=_status(row),
+            started_at=row["started_at"],
+            ended_at=row["ended_at"],
+            usage=_usage(counted),
+            cost_usd=counted["cost_usd"],
+            calls=calls,
+            attempts=row["attempts"],
+            source=row["source"],
+            text=row["text"],
+            hash=row["hash"],
+            inputs=self._parsed(row["inputs"]),
+            settings=self._parsed(row["settings"]),
+            output=self._parsed(row["output"]),
+            error=self._error(row["error"]),
+            trace_id=row["trace_id"],
+            process=row["process"],
+        )
+
+    def _agent(self, row: sqlite3.Row) -> RecordedAgent:
+        ended = row["succeeded"] + row["failed"] + row["skipped"]
+        status = "failed" if row["failed"] else "succeeded" if row["succeeded"] else "skipped"
+        return RecordedAgent(
+            agent=row["agent"],
+            status=status if ended >= row["started"] else "unfinished",
+            executions=max(ended, row["started"]),
+            model=row["model"],
+            strategy=row["strategy"],
+            calls=row["calls"],
+            samples=row["samples"],
+            usage=_usage(row),
+            cost_usd=row["cost_usd"],
+            started_at=row["started_at"],
+            ended_at=row["ended_at"],
+            error=self._error(row["error"]),
+        )
+
+    def _call(self, row: sqlite3.Row) -> JsonObject:
+        if checksum(row["agent"], row["key"], row["response"]) != row["checksum"]:
+            raise damaged(self.path)
+        same = ("agent", "number", "occurrence", "attempt", "model", "status")
+        return {
+            **{name: row[name] for name in same},
+            "key": row["key"].hex(),
+            "request": self._parsed(row["request"]),
+            "response": self._parsed(row["response"]),
+            "usage": {"input_tokens": row["input_tokens"], "output_tokens": row["output_tokens"]},
+            "cost_usd": row["cost_usd"],
+            "started_at": moment(row["started_at"]),
+            "duration_s": round(row["duration_s"], 6),
+            "error": self._parsed(row["error"]),
+        }
+
+    def _error(self, text: str | None) -> Cause | None:
+        if text is None:
+            return None
+        error = self._parsed(text)
+        return Cause(kind=error["kind"], message=error["message"] or "", hint=error["hint"] or "")
+
+    def _parsed(self, text: str | None) -> Any:  # noqa: ANN401 - JSON that the journal wrote
+        try:
+            return None if text is None else json.loads(text)
+        except ValueError as error:
+            raise damaged(self.path) from error
+
+
+def _status(row: sqlite3.Row) -> str:
+    status: str = row["status"]
+    return "killed" if status == "running" and has_ended(row["process"]) else status
+
+
+def _usage(row: sqlite3.Row) -> Usage:
+    return Usage(input_tokens=row["input_tokens"], output_tokens=row["output_tokens"])

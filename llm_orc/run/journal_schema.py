@@ -1,0 +1,60 @@
+"""The tables of the journal. The n-th text makes version n of version n - 1; released ones never change."""
+
+from __future__ import annotations
+
+MIGRATIONS = (
+    # What the router learns.
+    """
+    CREATE TABLE evidence (
+        id INTEGER PRIMARY KEY, ts REAL NOT NULL, model TEXT NOT NULL, task TEXT NOT NULL,
+        source TEXT NOT NULL, score REAL, token_ratio REAL, seconds_per_token REAL
+    );
+    CREATE INDEX evidence_by_model ON evidence (model, task, id);
+    CREATE TABLE served (
+        run TEXT NOT NULL, agent TEXT NOT NULL, model TEXT NOT NULL, task TEXT NOT NULL, ts REAL NOT NULL,
+        PRIMARY KEY (run, agent)
+    ) WITHOUT ROWID;
+    """,
+    # Runs. Times are Unix time. `text`, `inputs`, `output`, and the texts in JSON columns are null where
+    # content is not kept. `attempts` are the processes that worked at a run, `agents` is the sum of what
+    # events say about each agent, and `occurrence` counts the answers to the same request of an agent.
+    """
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE, ensemble TEXT NOT NULL, source TEXT NOT NULL,
+        text TEXT, hash TEXT NOT NULL, inputs TEXT, settings TEXT NOT NULL,
+        status TEXT NOT NULL, started_at REAL NOT NULL, ended_at REAL, output TEXT, error TEXT,
+        input_tokens INTEGER, output_tokens INTEGER, cost_usd REAL, trace_id TEXT
+    );
+    CREATE INDEX runs_by_start ON runs (started_at);
+    CREATE TABLE attempts (
+        run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, number INTEGER NOT NULL,
+        started_at REAL NOT NULL, ended_at REAL, status TEXT NOT NULL, process TEXT NOT NULL,
+        PRIMARY KEY (run, number)
+    ) WITHOUT ROWID;
+    CREATE TABLE events (
+        run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, seq INTEGER NOT NULL, ts REAL NOT NULL,
+        type TEXT NOT NULL, agent TEXT, json TEXT NOT NULL, PRIMARY KEY (run, seq)
+    ) WITHOUT ROWID;
+    CREATE INDEX events_of_plans ON events (run, seq) WHERE type = 'planned';
+    CREATE TABLE agents (
+        run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, agent TEXT NOT NULL,
+        first_seq INTEGER NOT NULL, started INTEGER NOT NULL DEFAULT 0, succeeded INTEGER NOT NULL DEFAULT 0,
+        failed INTEGER NOT NULL DEFAULT 0, skipped INTEGER NOT NULL DEFAULT 0, model TEXT, strategy TEXT,
+        calls INTEGER NOT NULL DEFAULT 0, samples INTEGER NOT NULL DEFAULT 0,
+        input_tokens INTEGER NOT NULL DEFAULT 0, output_tokens INTEGER NOT NULL DEFAULT 0, cost_usd REAL,
+        started_at REAL, ended_at REAL, error TEXT, PRIMARY KEY (run, agent)
+    ) WITHOUT ROWID;
+    CREATE TABLE requests (
+        id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, key BLOB NOT NULL,
+        model TEXT NOT NULL, json TEXT, UNIQUE (run, key)
+    );
+    CREATE TABLE calls (
+        id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, agent TEXT NOT NULL,
+        number INTEGER NOT NULL, key BLOB NOT NULL, occurrence INTEGER NOT NULL, attempt INTEGER NOT NULL,
+        model TEXT NOT NULL, status TEXT NOT NULL, response TEXT, checksum INTEGER NOT NULL, error TEXT,
+        input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cost_usd REAL,
+        started_at REAL NOT NULL, duration_s REAL NOT NULL
+    );
+    CREATE INDEX calls_by_run ON calls (run);
+    """,
+)
