@@ -7,20 +7,20 @@ from typing import TypeVar
 
 import anyio
 
-from llm_orc.domain.json import JsonObject
 from llm_orc.errors import OrcError
 
 AT_ONCE = 8
+R = TypeVar("R")
 T = TypeVar("T")
 
 
-async def over(rows: Sequence[JsonObject], ask: Callable[[int, JsonObject], Awaitable[T]]) -> list[T]:
+async def over(rows: Sequence[R], ask: Callable[[int, R], Awaitable[T]], at_once: int = AT_ONCE) -> list[T]:
     """What `ask` says of each row and its place, in the order of the rows. Raises the first `OrcError`."""
     found: dict[int, T] = {}
     failures: list[OrcError] = []
-    limit = anyio.CapacityLimiter(AT_ONCE)
+    limit = anyio.CapacityLimiter(at_once)
 
-    async def one(place: int, row: JsonObject) -> None:
+    async def one(place: int, row: R) -> None:
         try:
             async with limit:
                 found[place] = await ask(place, row)
