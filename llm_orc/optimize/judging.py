@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 
+from llm_orc.answers.equivalence import number
 from llm_orc.answers.extraction import auto, json_in
-from llm_orc.answers.numbers import quantity
 from llm_orc.domain.ensemble import Ensemble
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.outcome import Answered, Failed, RunResult
@@ -19,6 +20,7 @@ Ask = Callable[[JsonObject], Awaitable[RunResult]]
 
 _RIGHT = {"yes", "true", "correct", "right", "pass", "passed", "good"}
 _WRONG = {"no", "false", "incorrect", "wrong", "fail", "failed", "bad"}
+_MARKED = re.compile(r"\b(?:score|rating|grade|verdict)\b[*_]{0,3}\s?(?:is|:|=)\s?([^\n]+)", re.IGNORECASE)
 _SHOWN = 100
 
 
@@ -90,11 +92,13 @@ def verdict(output: JsonValue) -> Scored:
 
 
 def _said(text: str) -> float | None:
-    answer = (auto(text) or "").strip()
+    """What follows the last "score:" or the like, else the answer."""
+    *_, marked = ("", *_MARKED.findall(text))
+    answer = (marked or auto(text) or "").strip(" *_\t\r\n")
     word = answer.split()[0].strip(".,:;!*").casefold() if answer else ""
     if word in _RIGHT | _WRONG:
         return float(word in _RIGHT)
-    found = quantity(answer)
+    found = number(answer)
     return float(found[1]) if found is not None and not found[0] else None
 
 
