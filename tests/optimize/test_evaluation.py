@@ -203,7 +203,8 @@ def test_a_judge_without_inputs_of_its_own_is_given_one_text():
     ("said", "score"),
     [
         ("0.7", 0.7), ("Score: 4/5", 0.8), ("80%", 0.8), ("Yes.", 1.0), ("No, it is wrong.", 0.0),
-        (True, 1.0), ("Two faults. **Verdict:** fail", 0.0), ("It is fine.\nThe answer is 0.5.", 0.5), ('{"score": 0.25, "feedback": "short"}', 0.25),
+        (True, 1.0), ("Two faults. **Verdict:** fail", 0.0),
+        ("It is fine.\nThe answer is 0.5.", 0.5), ('{"score": 0.25, "feedback": "short"}', 0.25),
         ({"score": 1, "reason": ""}, 1.0), (0, 0.0),
     ],
 )  # fmt: skip
