@@ -180,9 +180,11 @@ async def _scored(seen: ScoredRow, result: RunResult, metric: Metric) -> ScoredR
     except OrcError as error:
         return replace(seen, error=_cause(error))
     verdicts = (verdict, *agents.values())
+    faults = [each.fault for each in verdicts if each.fault is not None]
     return replace(
         seen,
-        score=verdict.score,
+        error=_cause(faults[0]) if faults else None,
+        score=0.0 if faults else verdict.score,
         feedback=verdict.feedback,
         agents=agents,
         usage=sum((each.usage for each in verdicts), seen.usage),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from llm_orc.answers.equivalence import number
 from llm_orc.answers.extraction import auto, json_in
@@ -44,8 +45,11 @@ class Judge:
 
     async def __call__(self, row: Row, output: JsonValue) -> Scored:
         result = await self._ask(judge_inputs(self._ensemble, row, output))
-        said = verdict(self._output(result))
-        return Scored(said.score, said.feedback, result.usage, result.cost_usd)
+        try:
+            said = verdict(self._output(result))
+        except AgentFailed as error:
+            said = Scored(0.0, fault=error)
+        return replace(said, usage=result.usage, cost_usd=result.cost_usd)
 
     def _output(self, result: RunResult) -> JsonValue:
         if self._agent:

@@ -13,7 +13,7 @@ from llm_orc.domain.completion import Request, Usage
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm
 from llm_orc.domain.model import Model
 from llm_orc.domain.outcome import RunResult
-from llm_orc.errors import AgentFailed, AnswerRejected, ServerFailed, UsageFailed
+from llm_orc.errors import AnswerRejected, ServerFailed, UsageFailed
 from llm_orc.optimize.dataset import Row
 from llm_orc.optimize.evaluation import Invoke, evaluate, race
 from llm_orc.optimize.judging import Judge, judge_inputs, verdict
@@ -244,8 +244,17 @@ async def test_one_agent_of_a_judge_can_be_the_one_that_counts():
         judged_by(lambda request: "yes", "x", "y", agent="z")
 
 
-async def test_a_judge_that_fails_says_so():
-    orchestrator, judge = judged_by(lambda request: ServerFailed("it broke"))
-    async with orchestrator:
-        with pytest.raises(AgentFailed, match="the judge failed: it broke"):
-            await judge(row("q"), "b")
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [("hm hm", "the judge gave no score: 'hm hm'"), (ServerFailed("it broke"), "the judge failed: it broke")],
+)
+async def test_a_judge_that_fails_fails_the_row_and_what_it_took_counts(reply, said):
+    one, invoke = running(lambda request: "three words long")
+    other, judge = judged_by(lambda request: reply)
+    async with one, other:
+        found = await evaluate("e", [row("q")], invoke, judge)
+    (failed,) = found.failed
+    assert failed.error is not None
+    assert (failed.error.message, failed.score) == (said, 0.0)
+    judged = Usage(input_tokens=6, output_tokens=2) if reply == "hm hm" else Usage()
+    assert found.usage == Usage(input_tokens=1, output_tokens=3) + judged

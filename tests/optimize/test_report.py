@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,9 +16,11 @@ from llm_orc.domain.outcome import Cause
 from llm_orc.errors import NotFound, UsageFailed
 from llm_orc.optimize.confusion import OTHER, confusion_of
 from llm_orc.optimize.evaluation import Evaluation, ScoredRow
-from llm_orc.optimize.gate import read_baseline, reasons, regression
+from llm_orc.optimize.gate import Regression, read_baseline, reasons, regression
 from llm_orc.optimize.junit import junit
 from llm_orc.optimize.report import Report, compared, exit_code, report_json
+from llm_orc.optimize.sequential import Betting
+from llm_orc.optimize.statistics import difference
 
 from .cases import row
 
@@ -189,3 +192,25 @@ def test_junit_has_the_elements_and_attributes_of_the_usual_schema():
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", first["timestamp"])
     assert root[0][3][0].attrib == {"type": "server_failed", "message": "it broke"}
     assert root[0][2][0].text == '{\n  "input": "1"\n}\n\noutput:\ny & <b>'
+
+
+def test_every_key_of_the_json_is_explained():
+    pairs = [("cat", "cat"), ("cat", "dog"), ("dog", "dog")] * 7
+    found = Evaluation(name="e", rows=tuple(answered(*pairs)), asked=21)
+    both = (found, replace(found, name="f"))
+    whole = replace(
+        report(*both), regressions=(Regression(name="e", apart=difference([0.0], [1.0]), unpaired=0),)
+    )
+    printed = report_json(whole)
+    raced = report_json(replace(whole, betting=Betting()))
+    text = (
+        (Path(__file__).parents[2] / "docs" / "eval.md").read_text(encoding="utf-8").split("## `--json`")[1]
+    )
+    explained = set(re.findall(r"`(\w+)`", text))
+    candidate = printed["candidates"][0]
+    classes = candidate["confusion"]["classes"]["cat"]
+    shapes = (
+        printed, candidate, candidate["rows"][0], candidate["confusion"], classes, printed["comparisons"][0],
+        printed["baseline"][0], raced["sequential"],
+    )  # fmt: skip
+    assert {key for shape in shapes for key in shape} - explained == set()
