@@ -27,8 +27,6 @@ STATES = {
         "serves": NO_EFFECT,
     },
     "ensemble/agent": {
-        "demos": "as a list",
-        "variants": NOT_YET,
         "retries": NOT_YET,
         "budget": NOT_YET,
         "cache": NOT_YET,
@@ -36,7 +34,6 @@ STATES = {
     },
     "ensemble/budget": {"*": NOT_YET},
     "ensemble/retries": {"*": NOT_YET},
-    "ensemble/demos": {"*": NOT_YET},
     "models/model": dict.fromkeys(["requests_per_minute", "tokens_per_minute"], NO_EFFECT),
     "config": dict.fromkeys(["project", "performance", "serving", "agentic_serving"], NO_EFFECT),
 }  # fmt: skip

@@ -10,6 +10,7 @@ from llm_orc.domain.completion import Usage
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import Cause, Outcome, RunResult
 from llm_orc.domain.plan import Plan
+from llm_orc.domain.wording_events import DemosChosen, VariantChosen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +195,8 @@ Happening: TypeAlias = (
     RunStarted
     | Planned
     | AgentStarted
+    | VariantChosen
+    | DemosChosen
     | ModelCalled
     | ModelAnswered
     | ModelFailed

@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
@@ -30,10 +31,11 @@ from llm_orc.registry import ROUTERS, STRATEGIES, find
 from llm_orc.spec.catalogue import check_catalogue, load_fleet, resolve_model
 from llm_orc.spec.ensemble_file import check_ensemble, load_ensemble
 from llm_orc.spec.inputs import gather_inputs
-from llm_orc.spec.locate import find_ensemble, find_project, user_config_dir
+from llm_orc.spec.locate import find_ensemble, find_project, records_path, user_config_dir
 from llm_orc.spec.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from llm_orc.run.examples import Examples
     from llm_orc.run.journal_reading import Runs
     from llm_orc.run.records import Records
 
@@ -102,6 +104,13 @@ class Orchestrator:
             default = self.settings.default_model
             self._fleet = fleet if default is None else replace(fleet, default=default)
         return self._fleet
+
+    @cached_property
+    def _examples(self) -> Examples:
+        """What chooses among worked examples; the vectors of these are kept beside the runs."""
+        from llm_orc.run.examples import Examples
+
+        return Examples(self.provider_of, records_path(self.project).with_name("embeddings"))
 
     @property
     def records(self) -> Records:
@@ -197,6 +206,7 @@ class Orchestrator:
                 provider_of=self.provider_of,
                 strategy_of=self.strategy_of,
                 task_of=task_of,
+                examples=self._examples,
                 observers=observers,
                 interrupt=interrupt,
                 max_seconds=max_seconds,

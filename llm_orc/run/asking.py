@@ -14,6 +14,7 @@ from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model, Sampling
 from llm_orc.domain.recorder import ModelCall, Recorder
 from llm_orc.domain.task import Task, TaskKind
+from llm_orc.domain.wording import Wording
 from llm_orc.errors import OrcError
 from llm_orc.run.attempt import Attempt, cause_of
 from llm_orc.run.stream import EventStream
@@ -31,6 +32,7 @@ class Asking:
 
     __slots__ = (
         "_attempt", "_emit", "_llm", "_nested", "_provider_of", "_recorder", "_task_of", "_tools", "models",
+        "wordings",
     )  # fmt: skip
 
     def __init__(
@@ -38,6 +40,7 @@ class Asking:
         llm: Llm,
         models: tuple[Model, ...],
         attempt: Attempt,
+        wordings: tuple[Wording, ...],
         *,
         provider_of: ProviderOf,
         emit: EventStream,
@@ -47,6 +50,7 @@ class Asking:
         recorder: Recorder | None,
     ) -> None:
         self.models = models
+        self.wordings = wordings
         self._llm = llm
         self._attempt = attempt
         self._provider_of = provider_of

@@ -28,11 +28,13 @@ from llm_orc.errors import DeadlinePassed, FlowFailed, NestedFailed
 from llm_orc.graph.agent_graph import AgentGraph
 from llm_orc.run.asking import ProviderOf, TaskOf
 from llm_orc.run.attempt import Attempt
+from llm_orc.run.examples import Examples
 from llm_orc.run.executor import Executor, StrategyOf, Surroundings
 from llm_orc.run.mcp_servers import mcp_servers
 from llm_orc.run.routing import Routing, successors_in
 from llm_orc.run.scheduler import Scheduler
 from llm_orc.run.stream import EventStream
+from llm_orc.run.wordings import Wordings
 
 DEEPEST = 10
 """How deep ensembles may run within each other."""
@@ -45,6 +47,7 @@ async def run_ensemble(
     provider_of: ProviderOf,
     strategy_of: StrategyOf,
     task_of: TaskOf,
+    examples: Examples | None = None,
     observers: Sequence[Observer] = (),
     interrupt: anyio.Event | None = None,
     max_seconds: float | None = None,
@@ -67,6 +70,7 @@ async def run_ensemble(
             provider_of=provider_of,
             strategy_of=strategy_of,
             task_of=task_of,
+            wordings=Wordings(run_id, inputs, examples, emit),
             nested=lambda body, given, attempt: run_nested(body, given, attempt, around),
             servers=servers,
             routing=routing,

@@ -25,7 +25,8 @@ from llm_orc.domain.json import JsonObject
 from llm_orc.domain.task import TaskKind
 from llm_orc.spec import fields, unavailable
 from llm_orc.spec.agent_models import choose_models
-from llm_orc.spec.agent_prompt import read_demos, read_prompt, read_system_prompt
+from llm_orc.spec.agent_prompt import read_prompt, read_system_prompt
+from llm_orc.spec.demos import read_demos, read_nearest
 from llm_orc.spec.dependencies import dependencies
 from llm_orc.spec.flow_agent import (
     read_dispatch,
@@ -41,6 +42,7 @@ from llm_orc.spec.scope import Entry, Scope
 from llm_orc.spec.script_agent import read_script
 from llm_orc.spec.strategy import read_strategy
 from llm_orc.spec.tools import read_tools
+from llm_orc.spec.variants import read_variants
 
 _READERS: Mapping[str, Callable[[Entry], Work | None]] = {
     "script": read_script,
@@ -138,11 +140,16 @@ def _llm(entry: Entry) -> tuple[Llm, float | None]:
         entry.add("strategy", "strategy react needs 'tools'", "give the agent tools, or use another strategy")
     prompt = read_prompt(entry)
     profile = choice.profile
+    system_prompt = read_system_prompt(entry, profile.system_prompt if profile else "")
+    variants = read_variants(entry, system_prompt, prompt)
+    prompts = tuple(variant.prompt for variant in variants) or (prompt,)
     llm = Llm(
         models=choice.models,
-        system_prompt=read_system_prompt(entry, profile.system_prompt if profile else ""),
+        system_prompt=system_prompt,
         prompt=prompt,
-        demos=read_demos(entry, prompt),
+        demos=read_demos(entry, prompts),
+        nearest=read_nearest(entry, prompts),
+        variants=variants,
         strategy=strategy,
         output_schema=_output_schema(entry),
         output_format="json" if agent.get("output_format") == "json" else "text",

@@ -9,8 +9,6 @@ from llm_orc.registry import STRATEGIES
 from llm_orc.spec import fields
 from llm_orc.spec.scope import Entry
 
-_LATER_KEYS = ("variants",)
-
 
 def of_file(data: JsonObject) -> Iterator[str]:
     """The features that hold for the whole file."""
@@ -30,11 +28,6 @@ def _features(entry: Entry, agent: JsonObject) -> Iterator[str]:
     strategy = strategy_type(agent)
     if strategy not in STRATEGIES:
         yield f"strategy {strategy}"
-    for key in _LATER_KEYS:
-        if agent.get(key) not in (None, False, []):
-            yield key
-    if isinstance(agent.get("demos"), dict):
-        yield "demos select"
     if "budget" in agent:
         yield "budget"
     yield from _shared(agent)
