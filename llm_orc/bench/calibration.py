@@ -13,13 +13,13 @@ from typing import Any, Literal
 
 from llm_orc.answers.equivalence import same
 from llm_orc.answers.extraction import auto
-from llm_orc.bench.over_rows import over
-from llm_orc.bench.statistics import DRAWS, percentile
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm, RoutingSpec, StrategySpec
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
 from llm_orc.domain.outcome import Answered
 from llm_orc.errors import NotAvailable, UsageFailed
+from llm_orc.optimize.over_rows import over
+from llm_orc.optimize.statistics import DRAWS, percentile
 from llm_orc.orchestrator import Orchestrator
 from llm_orc.strategies.calibration import Calibrator, calibrator, logit
 
