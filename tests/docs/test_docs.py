@@ -71,6 +71,9 @@ def test_every_program_runs(block: Block, project: Path):
 def test_every_yaml_block_has_no_problems(block: Block, tmp_path: Path):
     name = "ensemble.yaml" if "agents" in yaml.safe_load(block.text) else "models.yaml"
     (tmp_path / name).write_text(block.text, encoding="utf-8")
+    (tmp_path / "demos.jsonl").write_text(
+        '{"inputs": {"input": "2 + 2?"}, "output": "4"}\n', encoding="utf-8"
+    )
     assert Orchestrator(tmp_path).check(tmp_path / name) == ()
 
 
