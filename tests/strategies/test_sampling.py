@@ -414,3 +414,8 @@ class TestVariantsVote:
         vote = {"type": "vote", "over": "variants"}
         thought = await think(vote, answers, models=two, variants=list(WORDINGS))
         assert len(thought.asked("x")) == 3
+
+    async def test_each_voter_may_think_in_a_way_of_its_own(self, think):
+        vote = {"type": "vote", "over": "variants", "each": {"type": "self_consistency", "samples": 3}}
+        thought = await think(vote, ["1", "1", "2", "3", "3", "1", "1", "1", "4"], variants=list(WORDINGS))
+        assert (thought.output, len(thought.requests)) == ("1", 3)
