@@ -63,4 +63,9 @@ def collect_runs(
     collected = collect(found, recorded.scores(), wanted)
     write_atomically(output, "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in collected.rows))
     left_out = "".join(f", {count} {reason}" for reason, count in collected.left_out.items())
-    click.echo(f"{len(collected.rows)} rows of {len(found)} runs written to {output}{left_out}", err=True)
+    rows, of = _counted(len(collected.rows), "row"), _counted(len(found), "run")
+    click.echo(f"{rows} of {of} written to {output}{left_out}", err=True)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"

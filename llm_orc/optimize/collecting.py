@@ -64,7 +64,7 @@ def collect(runs: Sequence[RecordedRun], scores: Mapping[str, float], wanted: Wa
     left_out = {reason: count for reason, count in left_out.items() if count}
     if not chosen:
         why = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
-        raise UsageFailed(f"of {len(runs)} runs none is left to collect{why and f': {why}'}")
+        raise UsageFailed(f"no run is left to collect{why and f': {why}'}")
     names = {row.id for row in chosen}
     ordered = sorted((run.started_at, run.run_id, run) for run in kept if run.run_id in names)
     return Collected(tuple(_json(run, scores.get(run.run_id)) for *_, run in ordered), left_out)

@@ -46,8 +46,10 @@ def read_nearest(entry: Entry, prompts: Prompts) -> Nearest | None:
     own = entry.own.get("demos")
     if not isinstance(own, dict):
         return None
-    # The same example twice would be shown twice.
-    rows = {(repr(demo.inputs), demo.output): (line, demo) for line, demo in _from_file(entry, own, prompts)}
+    rows: dict[tuple[str, str], tuple[int, Demo]] = {}
+    for line, demo in _from_file(entry, own, prompts):
+        # The same example twice would be shown twice.
+        rows.setdefault((repr(demo.inputs), demo.output), (line, demo))
     return Nearest(
         demos=tuple(demo for _, demo in rows.values()),
         lines=tuple(line for line, _ in rows.values()),

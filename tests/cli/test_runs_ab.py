@@ -183,7 +183,7 @@ def test_what_cannot_be_collected_is_refused_and_nothing_is_written(project):
     project("invoke", "f.yaml", "hi")
     wrong = {
         (): "these are runs of 2 ensembles: e, f",
-        ("--ensemble", "f"): "of 1 runs none is left to collect: 1 did not succeed",
+        ("--ensemble", "f"): "no run is left to collect: 1 did not succeed",
         ("--ensemble", "e", "--balance"): "all 2 outputs are different",
         ("--ensemble", "e", "--min-score", "1"): "2 without feedback",
         ("--ensemble", "nope"): "no runs of 'nope' are recorded",
