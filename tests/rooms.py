@@ -38,7 +38,7 @@ HOMES: dict[str, set[str]] = {
     "networkx": {"graph"},
     "cvxpy": {"plan"},
     "highspy": {"plan"},
-    "numpy": {"plan"},
+    "numpy": {"plan", "run/lexical.py", "run/vectors.py", "run/examples.py"},
     "scipy": {"optimize"},
     "pyarrow": {"optimize"},
     "anyio": {

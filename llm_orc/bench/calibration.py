@@ -58,6 +58,7 @@ async def _of_model(
         strategy=strategy,
         system_prompt=llm.system_prompt,
         demos=llm.demos,
+        nearest=llm.nearest,
         prompt=llm.prompt,
     )
     ensemble = Ensemble(name="calibrate", agents={"a": Agent(name="a", work=work)}, outputs=("a",))

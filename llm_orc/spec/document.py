@@ -100,10 +100,10 @@ def parse(text: str, name: str) -> Document:
     return Document(name, text, root, tuple(composer.problems))
 
 
-def read_text(path: Path) -> str:
-    """The text of a file: UTF-8, of a size that people write. Raises `InvalidFile`."""
+def read_text(path: Path, most: int = MAX_BYTES) -> str:
+    """The text of a file: UTF-8, of `most` bytes, by default what people write. Raises `InvalidFile`."""
     name = str(path)
-    content = _read_bytes(path, name)
+    content = _read_bytes(path, name, most)
     encoding = next((e for mark, e in _OTHER_ENCODINGS.items() if content.startswith(mark)), None)
     if encoding is not None:
         raise _refused(name, f"the file is {encoding} text", "save it as UTF-8")
@@ -118,22 +118,22 @@ def read_text(path: Path) -> str:
         raise InvalidFile((problem,)) from error
 
 
-def _read_bytes(path: Path, name: str) -> bytes:
+def _read_bytes(path: Path, name: str, most: int) -> bytes:
     try:
         if path.is_dir():
             raise _refused(name, "this is a folder, not a file")
         if path.exists() and not path.is_file():
             raise _refused(name, "this is not a regular file")
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            content = file.read(most + 1)
     except FileNotFoundError as error:
         raise _refused(name, "there is no such file") from error
     except OSError as error:
         raise _refused(name, f"the file cannot be read: {error.strerror}") from error
     except ValueError as error:  # a NUL in the path
         raise _refused(name, "this is not the name of a file") from error
-    if len(content) > MAX_BYTES:
-        raise _refused(name, f"the file is larger than {MAX_BYTES >> 20} MiB")
+    if len(content) > most:
+        raise _refused(name, f"the file is larger than {most >> 20} MiB")
     return content
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from llm_orc.domain.ensemble import Ensemble
+from llm_orc.domain.ensemble import Agent, Ensemble
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Fleet, Model
 from llm_orc.errors import InvalidFile, Problem
 from llm_orc.spec import fields
-from llm_orc.spec.agent import Reading, read_agent
+from llm_orc.spec.agent import read_agent
 from llm_orc.spec.catalogue import resolve_model, resolve_profile
 from llm_orc.spec.dependencies import check_cycles, check_names, outputs
 from llm_orc.spec.document import read
@@ -82,13 +82,13 @@ def _read(
 
 def _ensemble(scope: Scope, source: str) -> Ensemble:
     data = scope.data
-    readings = _readings(scope)
-    needs = {name: reading.agent.depends_on for name, reading in readings.items()}
+    agents = _agents(scope)
+    needs = {name: agent.depends_on for name, agent in agents.items()}
     check_cycles(scope, needs)
     schedule = fields.optional_text(data, "schedule")
     return Ensemble(
         name=fields.text(data, "name"),
-        agents={name: reading.agent for name, reading in readings.items()},
+        agents=agents,
         outputs=outputs(scope, needs),
         inputs=_inputs(scope),
         default_task=_default_task(data.get("default_task")),
@@ -100,18 +100,17 @@ def _ensemble(scope: Scope, source: str) -> Ensemble:
         routing=read_routing(scope),
         guardrails=_guardrails(fields.text(data, "guardrails")),
         budget=read_budget(data),
-        unavailable=tuple(feature for reading in readings.values() for feature in reading.unavailable),
     )
 
 
-def _readings(scope: Scope) -> dict[str, Reading]:
+def _agents(scope: Scope) -> dict[str, Agent]:
     check_names(scope)
-    readings: dict[str, Reading] = {}
+    agents: dict[str, Agent] = {}
     for index, own in enumerate(fields.entries(scope.data, "agents")):
         if isinstance(own, dict) and isinstance(own.get("name"), str):
-            reading = read_agent(scope, index, own)
-            readings.setdefault(reading.agent.name, reading)
-    return readings
+            agent = read_agent(scope, index, own)
+            agents.setdefault(agent.name, agent)
+    return agents
 
 
 def _inputs(scope: Scope) -> dict[str, JsonObject]:
