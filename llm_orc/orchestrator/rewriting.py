@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from llm_orc.domain.edit import Edit, FileChange
 from llm_orc.domain.json import JsonValue
+from llm_orc.errors import RewriteRefused
 from llm_orc.spec.replace_file import replace_files
 from llm_orc.spec.rewrite_file import rewrite_file
+from llm_orc.spec.shipped import shipped
 
 if TYPE_CHECKING:
     from llm_orc.orchestrator import Orchestrator
@@ -38,7 +40,17 @@ class Rewriting:
         return "".join(change.diff(self.folder) for change in self.changes)
 
     def apply(self) -> None:
-        """Replace the files, all or none. Raises `RewriteRefused`, also where one changed meanwhile."""
+        """Replace the files, all or none.
+
+        Raises `RewriteRefused`, also where one changed meanwhile or comes with the package, of whose files
+        the next version would undo the change.
+        """
+        library = shipped("ensembles").resolve()
+        if self.file.resolve().is_relative_to(library) and not library.is_relative_to(self.folder.resolve()):
+            raise RewriteRefused(
+                f"{self.file} comes with llm-orc",
+                hint="copy it into the project's ensembles/, and change that",
+            )
         replace_files(self.changes)
 
 

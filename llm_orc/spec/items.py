@@ -30,7 +30,7 @@ def items_patch(text: str, old: Span, before: JsonValue, value: JsonValue, manne
     if text[line_start(text, old.start) : old.start].strip(" "):  # below a `? ` or `- `
         return None
     new = value[first : len(value) - last]
-    lines = block(new, replace(manner, column=column, style="block")) if new else []
+    lines = block(new, replace(manner, column=column)) if new else []
     gone = old.items[first : len(before) - last]
     check_shared(text, gone)
     line_break = newline(text, old.start)

@@ -160,7 +160,7 @@ def _checked(edit: Edit) -> JsonValue:
             f"{shown(edit.key)} is not a key that is rewritten", hint=listed(KEYS, what="keys")
         )
     if key in PROMPTS and not isinstance(edit.value, str | None):
-        raise RewriteRefused(f"{key!r} of agent {shown(edit.agent)} must be text")
+        raise RewriteRefused(f"{key!r} of agent {shown(edit.agent)} must be text", hint="give a string")
     message = f"the new {edit.key!r} of agent {shown(edit.agent)} cannot be written"
     try:
         value: JsonValue = json.loads(json.dumps(edit.value, allow_nan=False))

@@ -118,7 +118,7 @@ class Splice:
         # Below a `? ` or `- ` the lines cannot stay where they are.
         if not in_place or self.text[line_start(self.text, start) : start].strip(" "):
             return self._put(key, old, value, manner)
-        lines = block(value, replace(manner, column=column, style="block"))  # type: ignore[arg-type]
+        lines = block(value, replace(manner, column=column))  # type: ignore[arg-type]
         kept = [" " * column + comment for comment in comments_of_lines(self.text, [old], start)]
         end = line_end(self.text, old.last)
         return Patch(start, end, newline(self.text, start).join([*kept, *lines])[column:])
@@ -127,6 +127,9 @@ class Splice:
         """The value instead of `old`; the rest of the line stays, and comments in `old` follow."""
         text = self.text
         written = value if isinstance(value, Written) else value_written(value, manner)
+        between = text[key.end : old.start] if key is not None else ""
+        if key is not None and old.style == "block" and between.lstrip().startswith(":"):
+            return self._instead_of_lines(key.end + between.index(":") + 1, old, written, manner)
         start, inline = old.start, written.inline
         own_comment = header_comment(text, old) if old.style in ("|", ">") else ""
         kept = comments(text, old, start)
@@ -134,10 +137,8 @@ class Splice:
             kept.remove(own_comment.strip())
         if "!" in text[old.outer : old.start] and not kept:  # a tag is of the old value
             start, inline = old.outer, f"&{old.anchor} {inline}" if old.anchor else inline
-        between = text[key.end : start] if key is not None else ""
-        apart = not inline or "\n" in between or "\r" in between
-        if apart and between.strip() == ":" and not manner.flow:  # up to the colon, unless comments are there
-            start = len(text[:start].rstrip(" \t\r\n"))
+        if not manner.flow and between.strip() == ":" and ("\n" in between or "\r" in between or not inline):
+            start = len(text[:start].rstrip(" \t\r\n"))  # up to the colon, unless comments are there
         if key is not None and ":" not in text[key.end : start]:
             inline = f": {inline}"
         elif inline and start and not text[start - 1].isspace():
@@ -145,16 +146,32 @@ class Splice:
         if manner.flow:
             return Patch(start, old.end, inline + self._in_brackets(kept, start))
         end = line_end(text, old.end)
-        rest = own_comment + text[old.end : end]
-        notes = [" " * manner.column + comment for comment in kept]
+        return Patch(
+            start, end, self._lines(inline, own_comment + text[old.end : end], written, kept, manner)
+        )
+
+    def _instead_of_lines(self, start: int, old: Span, written: Written, manner: Manner) -> Patch:
+        """The value behind the colon at `start` instead of a collection's lines, whose comments follow."""
+        text = self.text
+        first = min(line_end(text, start), old.outer)
+        kept = comments(text, old, first)
+        rest = text[old.end : line_end(text, old.last)].strip(" \t\r\n")
+        kept += [rest] if rest.startswith("#") else []
+        anchor = f" &{old.anchor}" if old.anchor else ""
+        inline = anchor + (f" {written.inline}" if written.inline else "")
+        own = text[start:first].rstrip(" \t")
+        return Patch(start, line_end(text, old.last), self._lines(inline, own, written, kept, manner))
+
+    def _lines(self, inline: str, rest: str, written: Written, kept: list[str], manner: Manner) -> str:
+        """The lines of a value: `rest` stays behind it, comments that were in it come before or after."""
         lines = [inline, *written.below]
         if written.inline:
             lines[0 if written.open else -1] += rest
-            lines += notes
+            lines += [" " * manner.column + comment for comment in kept]
         else:
             column = len(written.below[0]) - len(written.below[0].lstrip(" "))
             lines = [inline + rest, *(" " * column + comment for comment in kept), *written.below]
-        return Patch(start, end, newline(text, start).join(lines))
+        return newline(self.text, self.target.start).join(lines)
 
     def _in_brackets(self, kept: list[str], at: int) -> str:
         """Comments between brackets, where each must end its line."""

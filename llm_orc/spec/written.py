@@ -83,13 +83,14 @@ def value_written(value: JsonValue, manner: Manner) -> Written:
     if manner.style != "block" and _is_short(value):
         return Written(flow(value, json_style=manner.quoted))
     column = manner.column + (0 if manner.flush and not isinstance(value, Mapping) else manner.step)
-    return Written("", tuple(block(value, replace(manner, column=column, style="", body=None, clip=False))))
+    return Written("", tuple(block(value, replace(manner, column=column))))
 
 
 def block(value: Mapping[str, JsonValue] | Sequence[JsonValue], manner: Manner) -> list[str]:
     """The lines of a collection that is not empty, each with its indentation."""
     space = " " * manner.column
     lines: list[str] = []
+    manner = replace(manner, style="", body=None, clip=False)
     if isinstance(value, Mapping):
         for key, member in value.items():
             written = value_written(member, manner)
