@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, TypeAlias, TypeVar
 
 from llm_orc.domain.edit import Edit
@@ -69,24 +70,23 @@ def rewrite(text: _Text, edits: Iterable[Edit], name: str = "the file") -> _Text
 
 def _all_edited(text: str, groups: list[list[Edit]], name: str) -> str:
     """What is refused is tried again after the others: they may replace the aliases that stand in the way."""
-    refused: list[list[Edit]] = []
-    for group in groups:
-        try:
-            done = text
-            for edit in group:
-                done = _edited(done, edit, name)
-            text = done
-        except RewriteRefused:
-            if len(groups) == 1:
-                raise
-            refused.append(group)
-    if len(refused) == len(groups):
-        return _all_edited(text, refused[:1], name)
-    return _all_edited(text, refused, name) if refused else text
+    while groups:
+        refused: list[list[Edit]] = []
+        reasons: list[RewriteRefused] = []
+        for group in groups:
+            try:
+                text = reduce(lambda done, edit: _edited(done, edit, name), group, text)
+            except RewriteRefused as reason:
+                refused.append(group)
+                reasons.append(reason)
+        if len(refused) == len(groups):
+            raise reasons[0]
+        groups = refused
+    return text
 
 
 def _edited(text: str, edit: Edit, name: str) -> str:
-    value = _checked(edit)
+    value = checked(edit)
     data = _data(text, name)
     step = _grounded(data, _Step(_index(data, edit.agent), tuple(edit.key.split(".")), value))
     if _same(data, _changed(data, step, edit), step):
@@ -95,10 +95,7 @@ def _edited(text: str, edit: Edit, name: str) -> str:
     if parts == [step]:
         return _stepped(text, step, edit, name)
     try:
-        done = text
-        for part in parts:
-            done = _stepped(done, part, edit, name)
-        return done
+        return reduce(lambda done, part: _stepped(done, part, edit, name), parts, text)
     except RewriteRefused:
         return _stepped(text, step, edit, name)
 
@@ -152,7 +149,7 @@ def _stepped(text: str, step: _Step, edit: Edit, name: str) -> str:
     )
 
 
-def _checked(edit: Edit) -> JsonValue:
+def checked(edit: Edit) -> JsonValue:
     """The value as it is read back from a file: lists for tuples. Raises `RewriteRefused`."""
     key, _, setting = edit.key.partition(".")
     if key not in KEYS or (setting and key != "strategy") or "" in edit.key.split("."):

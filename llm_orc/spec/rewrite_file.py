@@ -16,7 +16,7 @@ from llm_orc.spec.document import bytes_of, decoded, parse, read_text
 from llm_orc.spec.ensemble_file import load_ensemble
 from llm_orc.spec.locate import find_project
 from llm_orc.spec.redaction import shown
-from llm_orc.spec.rewrite import PROMPTS, SAMPLING, rewrite
+from llm_orc.spec.rewrite import PROMPTS, SAMPLING, checked, rewrite
 
 _MAY_CHANGE = {
     "system_prompt": {"system_prompt"}, "prompt": {"prompt"}, "demos": {"demos"},
@@ -60,7 +60,7 @@ def _divided(path: Path, content: bytes, edits: Sequence[Edit]) -> tuple[dict[Pa
         name = agents.get(edit.agent, {}).get(f"{edit.key}_file") if edit.key in PROMPTS else None
         if not isinstance(name, str):
             inline.append(edit)
-        elif isinstance(edit.value, str):
+        elif checked(edit) is not None:
             in_files[path.parent / name] = edit
         else:
             raise RewriteRefused(
@@ -86,9 +86,9 @@ def _prompt_change(path: Path, edit: Edit, file: Path, uses: Sequence[Path]) -> 
         raise RewriteRefused(
             f"{file} is also used by {others[0]}", hint="give the agent a prompt file of its own"
         )
-    before = bytes_of(file)
-    after = _prompt_bytes(before, str(edit.value), file)
-    if decoded(after, str(file)).rstrip("\n") != str(edit.value).rstrip("\n"):
+    before, text = bytes_of(file), str(edit.value)
+    after = _prompt_bytes(before, text, file)
+    if decoded(after, str(file)).rstrip("\n") != text.rstrip("\n"):
         raise RewriteRefused(
             f"the new {edit.key!r} of agent {shown(edit.agent)} cannot be kept in {file}: "
             "it has carriage returns, which a text file has at the ends of lines only",
@@ -105,10 +105,7 @@ def _prompt_bytes(before: bytes, text: str, file: Path) -> bytes:
     mark = "\ufeff" if before.startswith(b"\xef\xbb\xbf") or text.startswith("\ufeff") else ""
     line_break = "\r\n" if 2 * before.count(b"\r\n") > before.count(b"\n") else "\n"
     end = "\n" * (len(old) - len(old.rstrip("\n")))
-    try:
-        return mark.encode() + (text.rstrip("\n") + end).replace("\n", line_break).encode()
-    except UnicodeEncodeError as error:
-        raise RewriteRefused(f"the text for {file} is not Unicode: {error.reason}") from error
+    return mark.encode() + (text.rstrip("\n") + end).replace("\n", line_break).encode()
 
 
 def _other_users(path: Path, file: Path) -> Iterator[Path]:

@@ -13,7 +13,7 @@ from llm_orc.errors import InvalidFile
 from llm_orc.spec.catalogue import load_fleet
 from llm_orc.spec.ensemble_file import load_ensemble
 from tests.rewriting.generated import generated
-from tests.rewriting.shapes import SHAPES
+from tests.rewriting.shapes import PROMPT_FILES, SHAPES
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("ensembles", "examples", "tests/upstream/project", "llm_orc/bench")
@@ -32,7 +32,8 @@ VARIANTS: dict[str, Callable[[bytes], bytes]] = {
 def write_files(folder: Path, random: Random, count: int) -> list[Path]:
     """At least `count` valid files with an agent that asks a model, some in a copy of their project."""
     files = [*_of_repository(folder / "repository"), *_shapes(folder / "shapes")]
-    plain = [*files]
+    # Of two files that keep a prompt in the same file, neither is rewritten.
+    plain = [file for file in files if "prompt_file" not in file.read_text(encoding="utf-8")]
     for index, name in enumerate(list(VARIANTS) * 4):
         file = random.choice(plain)
         files.append(file.with_name(f"{file.stem}--{index}-{name}.yaml"))
@@ -66,7 +67,9 @@ def _of_repository(folder: Path) -> Iterator[Path]:
 
 
 def _shapes(folder: Path) -> Iterator[Path]:
-    folder.mkdir()
+    (folder / "prompts").mkdir(parents=True)
+    for name, text in PROMPT_FILES.items():
+        (folder / name).write_bytes(text.encode())
     for name, text in SHAPES.items():
         file = folder / f"{name.replace(' ', '-')}.yaml"
         file.write_bytes(text.encode())

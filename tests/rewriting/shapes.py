@@ -387,4 +387,18 @@ agents: # the agents
   # behind a
 output: a # out
 #""",
+    "files": """\
+name: files
+agents:
+  - name: a
+    system_prompt_file: prompts/a.md   # its role
+    prompt_file: "prompts/a.j2"
+  - {name: b, depends_on: [a], prompt_file: prompts/b.j2}
+""",
 }  # fmt: skip
+PROMPT_FILES = {
+    "prompts/a.md": "\ufeffBe brief.\r\nBe kind.\r\n",
+    "prompts/a.j2": "Answer {{ input }}\n\n\n",
+    "prompts/b.j2": "{{ a }}",
+}
+"""What some of the shapes refer to."""
