@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -18,6 +19,8 @@ _ORDER = (
     "demos", "variants", "strategy", "temperature", "top_p", "top_k", "min_p", "max_tokens",
 )  # fmt: skip
 """Where a key that is added finds its place: after the last of those before it that the agent has."""
+
+_COMMA = re.compile(r"\s*,")
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,17 +247,22 @@ class Splice:
         return self._key_start(keys[index]) if index < len(keys) else None
 
     def _remove_in_flow(self, key: Span, old: Span) -> Patch:
-        members = self.target.members
+        """With one comma and the gap to a neighbour; comments of neighbours stay where they are."""
+        text, members = self.text, self.target.members
         index = next(i for i, pair in enumerate(members) if pair[0] is key)
-        if index + 1 < len(members):
-            start, end = key.outer, members[index + 1][0].outer
-        elif index:
-            start, end = members[index - 1][1].last, old.last
-            if comments_between(self.text, [key], start):  # it is about what stays, and so is the comma
-                start = key.outer
-        else:
-            start, end = key.outer, old.last
-        kept = comments_between(self.text, [key, old], start, end)
+        following = members[index + 1][0].outer if index + 1 < len(members) else None
+        comma = _COMMA.match(text, old.last)
+        start, end = key.outer, comma.end() if comma else old.last
+        if following is not None and (comma is None or not text[end:following].strip()):
+            end = following
+        elif comma is None and index and not comments_between(text, [key], members[index - 1][1].last):
+            start = members[index - 1][1].last
+        elif (
+            not text[line_start(text, start) : start].strip() and not text[end : line_end(text, end)].strip()
+        ):
+            start, end = line_start(text, start), line_end(text, end)
+            end += len(newline(text, end)) if end < len(text) else 0
+        kept = comments_between(text, [key, old], start, end)
         return Patch(start, end, self._in_brackets(kept, start))
 
     def _key_start(self, key: Span) -> int:
