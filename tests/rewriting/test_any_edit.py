@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import reduce
 from random import Random
 from typing import Any
 
@@ -87,6 +88,26 @@ def test_an_edit_is_exact(file: str, variant: str | None, which: int, edit: tupl
     assert comments_of(new) == comments_of(body)
     assert bytes_outside(body, new, made.agent, made.key, removed=made.value is None) == 0
     assert rewrite(new, [made]) == new
+
+
+@settings(max_examples=60, deadline=None)
+@given(files, st.lists(st.tuples(st.integers(0, 9), values), min_size=2, max_size=5))
+def test_edits_made_together_are_those_made_one_by_one(file: str, edits: list[tuple[int, Any]]) -> None:
+    try:
+        before = data_of(file)
+    except InvalidFile:
+        assume(False)
+    names = [agent["name"] for agent in before["agents"]]
+    made = [Edit(agent=names[which % len(names)], key=key, value=value) for which, (key, value) in edits]
+    try:
+        one_by_one = reduce(lambda text, edit: rewrite(text, [edit]), made, file)
+    except RewriteRefused:
+        assume(False)
+
+    together = rewrite(file, made)
+
+    assert plain(data_of(together)) == plain(data_of(one_by_one))
+    assert comments_of(together) == comments_of(file)
 
 
 def _keys(value: Any) -> list[str]:
