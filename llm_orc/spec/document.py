@@ -19,7 +19,7 @@ Where: TypeAlias = "tuple[str | int, ...]"
 
 MAX_BYTES = 1 << 20
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_OTHER_ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00": "UTF-32"}
+OTHER_ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00": "UTF-32"}
 
 
 class Document:
@@ -104,7 +104,7 @@ def read_text(path: Path) -> str:
     """The text of a file: UTF-8, of a size that people write. Raises `InvalidFile`."""
     name = str(path)
     content = _read_bytes(path, name)
-    encoding = next((e for mark, e in _OTHER_ENCODINGS.items() if content.startswith(mark)), None)
+    encoding = next((e for mark, e in OTHER_ENCODINGS.items() if content.startswith(mark)), None)
     if encoding is not None:
         raise _refused(name, f"the file is {encoding} text", "save it as UTF-8")
     try:
