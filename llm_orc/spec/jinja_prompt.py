@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import DictLoader, Template, TemplateError, TemplateSyntaxError, meta, nodes
 
 from llm_orc.errors import InvalidFile
-from llm_orc.spec.document import ReadText
+from llm_orc.spec.document import ReadText, read_text
 from llm_orc.spec.nearest import did_you_mean
 from llm_orc.spec.redaction import shown
 from llm_orc.spec.sandbox import Sandbox
@@ -21,7 +21,7 @@ _UNKNOWN = re.compile(r"No (filter|test) named '(.*)'")
 
 
 def compile_jinja(
-    source: str, folder: Path, read: ReadText
+    source: str, folder: Path, read: ReadText = read_text
 ) -> tuple[Template, frozenset[str], frozenset[str]]:
     """The template, the names that it reads, and those of them that may be missing."""
     files: dict[str, str] = {}

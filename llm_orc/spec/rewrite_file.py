@@ -20,7 +20,7 @@ from llm_orc.spec.rewrite import PROMPTS, rewrite
 
 _MAY_CHANGE = {
     "system_prompt": {"system_prompt"}, "prompt": {"prompt"}, "demos": {"demos"},
-    **dict.fromkeys(["model", "models", "temperature", "strategy"], {"models", "strategy", "fallbacks"}),
+    **{key: {"models", "strategy", "fallbacks"} for key in ("model", "models", "temperature", "strategy")},
 }  # fmt: skip
 """Key -> the fields of `Llm` that it decides."""
 
@@ -39,7 +39,7 @@ def rewrite_file(path: Path, edits: Sequence[Edit], fleet: Fleet) -> tuple[FileC
 
     def source(file: Path) -> str:
         uses.append(file.resolve())
-        return read_text(file)
+        return decoded(before, str(path)) if file == path else read_text(file)
 
     old = load_ensemble(path, fleet, need_models=False, source=source)
     in_files, inline = _divided(path, before, edits)
@@ -78,7 +78,7 @@ def _agents(data: JsonValue) -> Iterator[Mapping[str, JsonValue]]:
 def _prompt_change(path: Path, edit: SetKey, file: Path, uses: Sequence[Path]) -> FileChange:
     if uses.count(file.resolve()) > 1:
         raise RewriteRefused(
-            f"{file} is used more than once by {path.name}, and the edit is for agent {shown(edit.agent)} only",
+            f"{file} is used more than once by {path.name}, and is to change for {shown(edit.agent)} only",
             hint="give the agent a prompt file of its own",
         )
     others = list(_other_users(path, file))
@@ -193,13 +193,14 @@ def _whole(ensemble: Ensemble, without: Mapping[str, set[str]]) -> dict[str, Any
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any part of an ensemble
     """A value to compare: compiled prompts, conditions and schemas by what they were compiled from."""
+    if hasattr(value, "render") or hasattr(value, "holds"):
+        return type(value).__name__, value.source
+    if hasattr(value, "faults"):
+        return value.schema
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
         return {key: _plain(member) for key, member in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    for source in ("source", "schema"):
-        if hasattr(value, source):
-            return type(value).__name__, getattr(value, source)
     return value
