@@ -1,4 +1,4 @@
-"""Changes to an ensemble file, as values: what is to be set or removed, and what becomes of the files."""
+"""Changes to an ensemble file, as values: what is to be set or taken out, and what becomes of the files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 from llm_orc.domain.json import JsonValue
 
@@ -16,27 +15,16 @@ _NO_NEWLINE = "\n\\ No newline at end of file\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetKey:
-    """Set one key of an agent, whether it is there or not.
+class Edit:
+    """One key of an agent, and its new value; None takes the key out.
 
-    `key` is `system_prompt`, `prompt`, `demos`, `model`, `models`, `temperature`, `strategy`, or one of the
-    strategy's settings: `strategy.samples`, `strategy.early_stop.window`.
+    `key` is `system_prompt`, `prompt`, `demos`, `model`, `models`, `strategy`, a sampling setting such as
+    `temperature`, or one of the strategy's settings: `strategy.samples`, `strategy.early_stop.window`.
     """
 
     agent: str
     key: str
     value: JsonValue
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoveKey:
-    """Remove one key of an agent, named as in `SetKey`. One that is not there stays away."""
-
-    agent: str
-    key: str
-
-
-Edit: TypeAlias = SetKey | RemoveKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +35,11 @@ class FileChange:
     before: bytes
     after: bytes
 
-    def diff(self) -> str:
-        """The change as a unified diff, which `patch` and `git apply` understand."""
+    def diff(self, folder: Path = Path("/")) -> str:
+        """The change as a unified diff, which `git apply` and `patch -p1` understand in `folder`."""
         before, after = (list(_lines(content)) for content in (self.before, self.after))
-        name = self.path.as_posix().lstrip("/")
+        path = self.path.absolute()
+        name = (path.relative_to(folder) if path.is_relative_to(folder) else path).as_posix().lstrip("/")
         return "".join(difflib.unified_diff(before, after, f"a/{name}", f"b/{name}"))
 
 

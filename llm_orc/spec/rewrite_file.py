@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from llm_orc.domain.edit import Edit, FileChange, SetKey
+from llm_orc.domain.edit import Edit, FileChange
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.model import Fleet
@@ -16,11 +16,11 @@ from llm_orc.spec.document import bytes_of, decoded, parse, read_text
 from llm_orc.spec.ensemble_file import load_ensemble
 from llm_orc.spec.locate import find_project
 from llm_orc.spec.redaction import shown
-from llm_orc.spec.rewrite import PROMPTS, rewrite
+from llm_orc.spec.rewrite import PROMPTS, SAMPLING, rewrite
 
 _MAY_CHANGE = {
     "system_prompt": {"system_prompt"}, "prompt": {"prompt"}, "demos": {"demos"},
-    **{key: {"models", "strategy", "fallbacks"} for key in ("model", "models", "temperature", "strategy")},
+    **{key: {"models", "strategy", "fallbacks"} for key in (*SAMPLING, "model", "models", "strategy")},
 }  # fmt: skip
 """Key -> the fields of `Llm` that it decides."""
 
@@ -50,17 +50,17 @@ def rewrite_file(path: Path, edits: Sequence[Edit], fleet: Fleet) -> tuple[FileC
     return tuple(changes)
 
 
-def _divided(path: Path, content: bytes, edits: Sequence[Edit]) -> tuple[dict[Path, SetKey], list[Edit]]:
+def _divided(path: Path, content: bytes, edits: Sequence[Edit]) -> tuple[dict[Path, Edit], list[Edit]]:
     """The edits that go into prompt files, by file, and those that go into the ensemble file."""
     data = parse(decoded(content, str(path)), str(path)).value
     agents = {agent.get("name"): agent for agent in _agents(data)}
-    in_files: dict[Path, SetKey] = {}
+    in_files: dict[Path, Edit] = {}
     inline: list[Edit] = []
     for edit in edits:
         name = agents.get(edit.agent, {}).get(f"{edit.key}_file") if edit.key in PROMPTS else None
         if not isinstance(name, str):
             inline.append(edit)
-        elif isinstance(edit, SetKey) and isinstance(edit.value, str):
+        elif isinstance(edit.value, str):
             in_files[path.parent / name] = edit
         else:
             raise RewriteRefused(
@@ -75,7 +75,7 @@ def _agents(data: JsonValue) -> Iterator[Mapping[str, JsonValue]]:
     yield from (agent for agent in (agents if isinstance(agents, list) else []) if isinstance(agent, dict))
 
 
-def _prompt_change(path: Path, edit: SetKey, file: Path, uses: Sequence[Path]) -> FileChange:
+def _prompt_change(path: Path, edit: Edit, file: Path, uses: Sequence[Path]) -> FileChange:
     if uses.count(file.resolve()) > 1:
         raise RewriteRefused(
             f"{file} is used more than once by {path.name}, and is to change for {shown(edit.agent)} only",
@@ -167,7 +167,7 @@ def _prove(path: Path, old: Ensemble, new: Ensemble, edits: Sequence[Edit]) -> N
 
 def _as_meant(agent: Agent, edit: Edit) -> bool:
     """Whether a loaded agent has the text or the examples that an edit sets."""
-    if not isinstance(edit, SetKey) or not isinstance(agent.work, Llm):
+    if edit.value is None or not isinstance(agent.work, Llm):
         return True
     work = agent.work
     match edit.key:

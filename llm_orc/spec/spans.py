@@ -82,8 +82,8 @@ def spans(text: str) -> Span:
     return open_[0][1][0]
 
 
-def comments(text: str, node: Span, start: int) -> list[str]:
-    """The comments that are written in `node`, or between `start` and it."""
+def comments(text: str, node: Span, start: int, end: int = 0) -> list[str]:
+    """The comments that are written in `node`, between `start` and it, or between it and `end`."""
     leaves = [leaf for leaf in node.below() if leaf.kind in ("scalar", "alias")]
     found, at = [], start
     for leaf in sorted(leaves, key=lambda leaf: leaf.start):
@@ -91,7 +91,7 @@ def comments(text: str, node: Span, start: int) -> list[str]:
         if leaf.is_block:
             found += [header_comment(text, leaf).strip()] if header_comment(text, leaf) else []
         at = leaf.end
-    return found + _COMMENT.findall(text, at, max(at, node.end))
+    return found + _COMMENT.findall(text, at, max(at, node.end, end))
 
 
 def header_comment(text: str, node: Span) -> str:
@@ -109,6 +109,11 @@ def line_end(text: str, at: int) -> int:
     """Where the line of `at` ends, before its line break."""
     found = _BREAK.search(text, at)
     return found.start() if found else len(text)
+
+
+def line_of(text: str, at: int) -> int:
+    """The number of the line of `at`, from 1."""
+    return len(_BREAK.findall(text, 0, at)) + 1
 
 
 def newline(text: str, at: int) -> str:

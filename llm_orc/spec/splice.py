@@ -1,92 +1,108 @@
-"""One change to one key of an agent, as texts that may be the new file: all but the key's own lines stay."""
+"""One change to one key of an agent, as patches that may make it: all but the key's own lines stay."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import NoReturn
 
-from llm_orc.domain.edit import Edit, SetKey
 from llm_orc.domain.json import JsonValue
 from llm_orc.errors import RewriteRefused
-from llm_orc.spec.redaction import shown
+from llm_orc.spec.items import items_patch
+from llm_orc.spec.patch import Patch, check_shared, comments_between, comments_of_lines
 from llm_orc.spec.spans import Span, block_indent, comments, header_comment, line_end, line_start, newline
-from llm_orc.spec.written import Manner, Written, block, key_written, quoted, value_written
+from llm_orc.spec.written import MAX_INDICATOR, Manner, Written, block, key_written, quoted, value_written
 
 _ORDER = (
     "name", "description", "depends_on", "task", "model", "models", "provider", "model_profile", "profile",
     "fallback", "fallback_model_profile", "system_prompt", "system_prompt_file", "prompt", "prompt_file",
-    "demos", "variants", "strategy", "temperature",
+    "demos", "variants", "strategy", "temperature", "top_p", "top_k", "min_p", "max_tokens",
 )  # fmt: skip
 """Where a key that is added finds its place: after the last of those before it that the agent has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Splice:
-    """`text` with the tree of its places, and the agent and key that are to be changed.
+    """`text` with the tree of its places, and the key that is to be changed: `path`, from its agent.
 
-    `target` is the mapping of the key, which `above` lead to from the root.
+    `target` is the mapping of the key, which `above` lead to from the root. `before` and `value` are what
+    the key has and is to have; without `value` it is taken out.
     """
 
     text: str
     root: Span
     target: Span
     above: tuple[Span, ...]
-    key: str
-    edit: Edit
+    path: tuple[str, ...]
+    before: JsonValue
+    value: JsonValue
 
-    def candidates(self) -> Iterator[str]:
-        """New texts, the one most like the old first; not all need be what is meant."""
+    def patches(self) -> Iterator[Patch]:
+        """The one that leaves the text most like it was first; not all need make what is meant."""
         if self.target.kind == "alias":
             yield self._beside_alias()
-        elif isinstance(self.edit, SetKey):
-            yield from self._set(self.edit.value)
-        else:
+        elif self.value is None:
             yield self._remove()
-
-    def _set(self, value: JsonValue) -> Iterator[str]:
-        if self.target.kind == "scalar":  # a strategy's name, which becomes its type
-            whole = {"type": self.target.value, self.key: value}
-            yield self._replace(None, self.target, whole, self._manner(self.target))
-            return
-        found = self.target.member(self.key)
-        if found is not None:
-            key, old = found
-            self._check_shared(old)
-            manner = self._manner(old)
-            yield self._replace(key, old, value, manner)
-            if isinstance(value, str):
-                yield self._put(key, old, Written(quoted(value)), manner)
-            return
-        manner = self._manner(None)
-        yield self._insert(value_written(value, manner), manner)
-        if isinstance(value, str):
-            yield self._insert(Written(quoted(value)), manner)
-
-    def _manner(self, old: Span | None) -> Manner:
-        """How the file writes here; `old` is the value that is replaced."""
-        step, flush = _habits(self.text, self.root)
-        in_flow = any(span.style == "flow" for span in (*self.above, self.target) if span.members)
-        first = self.target.members[0][0] if self.target.members else self.target
-        manner = Manner(
-            column=self._column(), step=step, flush=flush, flow=in_flow or self.target.style == "flow",
-            quoted=(in_flow or self.target.style == "flow") and first.style == '"',
-        )  # fmt: skip
-        if old is None or old.kind == "alias":
-            return replace(manner, clip=self._is_prompt)
-        body = None
-        if old.style in ("|", ">"):
-            header = self.text[old.start : line_end(self.text, old.start)].split("#")[0]
-            body = block_indent(self.text, old) if header.strip("|>+- ") == "" else None
-            clip = self._is_prompt and "-" not in header
         else:
-            clip = self._is_prompt
-        return replace(manner, style=old.style, body=body, clip=clip)
+            yield from self._set(self.value)
+
+    @property
+    def _key(self) -> str:
+        return self.path[-1]
 
     @property
     def _is_prompt(self) -> bool:
         """Line breaks at the end of a prompt have no meaning."""
-        return self.key in ("prompt", "system_prompt")
+        return self.path in (("prompt",), ("system_prompt",))
+
+    @property
+    def _in_flow(self) -> bool:
+        return any(span.style == "flow" for span in (*self.above, self.target))
+
+    def _set(self, value: JsonValue) -> Iterator[Patch]:
+        found = self.target.member(self._key)
+        if self.target.kind == "scalar" or not self.target.members:
+            # A strategy's name, which becomes its type; or nothing yet.
+            whole = {"type": self.target.value} if self.target.kind == "scalar" else {}
+            yield self._put(None, self.target, {**whole, self._key: value}, self._manner(self.target))
+        elif found is not None:
+            key, old = found
+            manner = self._manner(old)
+            few = items_patch(self.text, old, self.before, value, manner)
+            if few is not None:
+                yield few
+            check_shared(self.text, [old])
+            yield self._replace(key, old, value, manner)
+            if isinstance(value, str):
+                yield self._put(key, old, Written(quoted(value)), manner)
+        else:
+            yield from self._add(value)
+
+    def _add(self, value: JsonValue) -> Iterator[Patch]:
+        """Where such a key is looked for; else where the end of a value before it does not matter."""
+        manner = self._manner(None)
+        best = self._neighbour()
+        for pair in (best, *(pair for pair in self.target.members if pair is not best)):
+            yield self._insert(pair, value_written(value, manner), manner)
+            if isinstance(value, str):
+                yield self._insert(pair, Written(quoted(value)), manner)
+
+    def _manner(self, old: Span | None) -> Manner:
+        """How the file writes here; `old` is the value that is replaced."""
+        step, flush = _habits(self.text, self.root)
+        first = self.target.members[0][0] if self.target.members else self.target
+        manner = Manner(
+            column=self._column(), step=step, flush=flush, flow=self._in_flow, clip=self._is_prompt,
+            quoted=self._in_flow and first.style == '"',
+        )  # fmt: skip
+        if old is None or old.kind == "alias":
+            return manner
+        if old.style not in ("|", ">"):
+            return replace(manner, style=old.style)
+        header = self.text[old.start : line_end(self.text, old.start)].split("#")[0]
+        column = block_indent(self.text, old)
+        fits = column is not None and column - manner.column <= MAX_INDICATOR and not header.strip("|>+- \t")
+        body = column if fits else None
+        return replace(manner, style=old.style, body=body, clip=manner.clip and "-" not in header)
 
     def _column(self) -> int:
         mapping = self.target if self.target.members else self.above[-1]
@@ -95,39 +111,23 @@ class Splice:
         # Before an explicit key, `? `, the mapping begins with the sign.
         return len(before.rstrip(" ")) - 1 if before.rstrip(" ").endswith("?") else len(before)
 
-    def _check_shared(self, old: Span) -> None:
-        for span in old.below():
-            outside = [place for place in span.aliases if not old.outer <= place < old.last]
-            if outside:
-                self.refuse_shared(span, outside)
-
-    def refuse_shared(self, span: Span, places: list[int]) -> NoReturn:
-        lines = sorted({self.text.count("\n", 0, place) + 1 for place in places})
-        listed = ", ".join(map(str, lines[:5])) + (" and others" if len(lines) > 5 else "")
-        raise RewriteRefused(
-            f"the anchor {shown('&' + span.anchor)} at this value is used elsewhere too (line {listed})",
-            hint="write the value out where it is shared, and try again",
-        )
-
-    def _replace(self, key: Span | None, old: Span, value: JsonValue, manner: Manner) -> str:
-        in_place = (
-            old.is_block and old.kind != "scalar" and isinstance(value, Mapping | list | tuple) and value
-        )
-        if not in_place:
-            return self._put(key, old, value_written(value, manner), manner)
+    def _replace(self, key: Span, old: Span, value: JsonValue, manner: Manner) -> Patch:
+        in_place = old.style == "block" and isinstance(value, Mapping | list | tuple) and value
         start = old.start
         column = start - line_start(self.text, start)
-        if self.text[line_start(self.text, start) : start].strip(" "):  # below a `? ` or `- `
-            return self._put(key, old, value_written(value, manner), manner)
+        # Below a `? ` or `- ` the lines cannot stay where they are.
+        if not in_place or self.text[line_start(self.text, start) : start].strip(" "):
+            return self._put(key, old, value, manner)
         lines = block(value, replace(manner, column=column, style="block"))  # type: ignore[arg-type]
-        kept = [" " * column + comment for comment in comments(self.text, old, start)]
-        joined = newline(self.text, start).join([*kept, *lines])
-        return self.text[:start] + joined[column:] + self.text[old.end :]
+        kept = [" " * column + comment for comment in comments_of_lines(self.text, [old], start)]
+        end = line_end(self.text, old.last)
+        return Patch(start, end, newline(self.text, start).join([*kept, *lines])[column:])
 
-    def _put(self, key: Span | None, old: Span, written: Written, manner: Manner) -> str:
-        """`written` instead of `old`; the rest of the line stays, and comments in `old` follow."""
-        text, inline = self.text, written.inline
-        start = old.start
+    def _put(self, key: Span | None, old: Span, value: JsonValue | Written, manner: Manner) -> Patch:
+        """The value instead of `old`; the rest of the line stays, and comments in `old` follow."""
+        text = self.text
+        written = value if isinstance(value, Written) else value_written(value, manner)
+        start, inline = old.start, written.inline
         own_comment = header_comment(text, old) if old.style in ("|", ">") else ""
         kept = comments(text, old, start)
         if own_comment:
@@ -143,19 +143,18 @@ class Splice:
         elif inline and start and not text[start - 1].isspace():
             inline = f" {inline}"
         if manner.flow:
-            return text[:start] + inline + self._in_brackets(kept, start) + text[old.end :]
+            return Patch(start, old.end, inline + self._in_brackets(kept, start))
         end = line_end(text, old.end)
-        below = [*written.below]
+        rest = own_comment + text[old.end : end]
         notes = [" " * manner.column + comment for comment in kept]
-        if written.inline == "" and below:
-            column = len(below[0]) - len(below[0].lstrip(" "))
-            below = [" " * column + comment for comment in kept] + below
+        lines = [inline, *written.below]
+        if written.inline:
+            lines[0 if written.open else -1] += rest
+            lines += notes
         else:
-            below += notes
-        line_break = newline(text, start)
-        return text[:start] + inline + own_comment + text[old.end : end] + "".join(
-            line_break + line for line in below
-        ) + text[end:]  # fmt: skip
+            column = len(written.below[0]) - len(written.below[0].lstrip(" "))
+            lines = [inline + rest, *(" " * column + comment for comment in kept), *written.below]
+        return Patch(start, end, newline(text, start).join(lines))
 
     def _in_brackets(self, kept: list[str], at: int) -> str:
         """Comments between brackets, where each must end its line."""
@@ -165,59 +164,59 @@ class Splice:
         line_break = newline(self.text, at) + " " * (len(line) - len(line.lstrip(" ")) + 1)
         return "".join(f" {comment}{line_break}" for comment in kept)
 
-    def _insert(self, written: Written, manner: Manner) -> str:
-        text = self.text
-        key = key_written(self.key, json_style=manner.quoted)
+    def _insert(self, after: tuple[Span, Span], written: Written, manner: Manner) -> Patch:
+        text, (before, value) = self.text, after
+        key = key_written(self._key, json_style=manner.quoted)
         head = f"{key}: {written.inline}" if written.inline else f"{key}:"
-        before, value = self._neighbour()
         if manner.flow:
             start = line_start(text, before.outer)
             alone = text[start : before.outer].strip() == "" and before.outer > start
             gap = newline(text, start) + text[start : before.outer] if alone else " "
-            return f"{text[: value.last]},{gap}{head}{text[value.last :]}"
+            return Patch(value.last, value.last, f",{gap}{head}")
         end = line_end(text, value.last)
         lines = [" " * manner.column + head, *written.below]
         line_break = newline(text, end)
-        return text[:end] + "".join(line_break + line for line in lines) + text[end:]
+        return Patch(end, end, "".join(line_break + line for line in lines))
 
     def _neighbour(self) -> tuple[Span, Span]:
         """The member after which the key is added."""
         members = self.target.members
-        if self.key not in _ORDER or len(self.above) > 2:
+        if self._key not in _ORDER or len(self.path) > 1:
             return members[-1]
-        earlier = [pair for pair in members if pair[0].value in _ORDER[: _ORDER.index(self.key)]]
+        earlier = [pair for pair in members if pair[0].value in _ORDER[: _ORDER.index(self._key)]]
         return max(earlier or members[:1], key=lambda pair: _ORDER.index(pair[0].value) if earlier else 0)
 
-    def _remove(self) -> str:
-        found = self.target.member(self.key)
+    def _remove(self) -> Patch:
+        found = self.target.member(self._key)
         if found is None:
             raise RewriteRefused(
-                f"{self.key!r} is not written here: it comes with '<<' or an alias",
+                f"{self._key!r} is not written here: it comes with '<<' or an alias",
                 hint="write the mapping out, and try again",
             )
         key, old = found
-        self._check_shared(old)
+        check_shared(self.text, [old])
         if self.target.style == "flow":
             return self._remove_in_flow(key, old)
         text = self.text
         begin = self._key_start(key)
         start, end = line_start(text, begin), line_end(text, old.last)
-        kept = comments(text, key, key.start) + comments(text, old, key.end)
-        rest = text[old.end : end].strip(" \t\r\n")
-        kept += [rest] if rest.startswith("#") else []
+        kept = comments_of_lines(text, [key, old], begin)
         column = " " * self._column()
         line_break = newline(text, end)
+        lines = [column + comment for comment in kept]
         if text[start:begin].strip(" "):  # after a dash, which stays
-            lines = line_break.join([*kept[:1], *(column + comment for comment in kept[1:])])
-            return (text[:begin] + lines).rstrip(" ") + text[end:]
+            dash = len(text[:begin].rstrip(" "))
+            return Patch(
+                dash, end, (f" {kept[0]}" if kept else "") + "".join(line_break + line for line in lines[1:])
+            )
         if kept:
-            return text[:start] + line_break.join(column + comment for comment in kept) + text[end:]
+            return Patch(start, end, line_break.join(lines))
         if end < len(text):
-            return text[:start] + text[end + len(newline(text, end)) :]
-        return text[:start].removesuffix("\n").removesuffix("\r") + text[end:]
+            return Patch(start, end + len(newline(text, end)), "")
+        return Patch(len(text[:start].removesuffix("\n").removesuffix("\r")), end, "")
 
-    def _remove_in_flow(self, key: Span, old: Span) -> str:
-        text, members = self.text, self.target.members
+    def _remove_in_flow(self, key: Span, old: Span) -> Patch:
+        members = self.target.members
         index = next(i for i, pair in enumerate(members) if pair[0] is key)
         if index + 1 < len(members):
             start, end = key.outer, members[index + 1][0].outer
@@ -225,26 +224,24 @@ class Splice:
             start, end = members[index - 1][1].last, old.last
         else:
             start, end = key.outer, old.last
-        whole = Span("sequence", start, start, end, end, "flow", items=[key, old])
-        kept = comments(text, whole, start)
-        return text[:start] + self._in_brackets(kept, start) + text[end:]
+        kept = comments_between(self.text, [key, old], start)
+        return Patch(start, end, self._in_brackets(kept, start))
 
     def _key_start(self, key: Span) -> int:
         before = self.text[: key.outer].rstrip(" ")
         explicit = before.endswith("?") and self.text[line_start(self.text, len(before)) : len(before) - 1]
         return len(before) - 1 if explicit is not False and explicit.strip(" -") == "" else key.outer
 
-    def _beside_alias(self) -> str:
+    def _beside_alias(self) -> Patch:
         """`*s` becomes `{<<: *s, key: value}`."""
-        if not isinstance(self.edit, SetKey):
+        if self.value is None:
             raise RewriteRefused(
-                f"{self.key!r} is not written here: it comes with '*{self.target.value}'",
+                f"{self._key!r} is not written here: it comes with '*{self.target.value}'",
                 hint="write the mapping out, and try again",
             )
-        manner = replace(self._manner(None), flow=True)
-        value = value_written(self.edit.value, manner).inline
-        merged = f"{{<<: *{self.target.value}, {key_written(self.key)}: {value}}}"
-        return self.text[: self.target.start] + merged + self.text[self.target.end :]
+        value = value_written(self.value, replace(self._manner(None), flow=True)).inline
+        merged = f"{{<<: *{self.target.value}, {key_written(self._key)}: {value}}}"
+        return Patch(self.target.start, self.target.end, merged)
 
 
 def _habits(text: str, root: Span) -> tuple[int, bool]:

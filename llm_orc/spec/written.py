@@ -11,6 +11,7 @@ from llm_orc.domain.json import JsonValue
 from llm_orc.spec.scalars import plain_scalar
 
 MAX_FLOW = 80
+MAX_INDICATOR = 9
 # What editors do not show, or YAML takes for a line break; the joiner within emoji (U+200D) is left alone.
 _INVISIBLE = (
     "\x7f-\xa0\xad\u061c\u200b\u200c\u200e\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff0-\uffff\ud800-\udfff"
@@ -44,10 +45,14 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What stands after the key, and the lines that follow below it."""
+    """What stands after the key, and the lines that follow below it.
+
+    `open`: what comes after the value on its line, a comment, stands in its first line, not in its last.
+    """
 
     inline: str
     below: tuple[str, ...] = ()
+    open: bool = True
 
 
 def quoted(text: str) -> str:
@@ -181,7 +186,7 @@ def _folded(text: str, manner: Manner) -> Written:
     rest = [f"\\{line}" if line.startswith(" ") else line for line in rest]
     lines = ['"' + first, *(space + line for line in rest)]
     opening, *below = [line + "\\n\\" for line in lines[:-1]] + [lines[-1] + '"']
-    return Written(opening, tuple(below))
+    return Written(opening, tuple(below), open=False)
 
 
 def _is_short(value: JsonValue) -> bool:
