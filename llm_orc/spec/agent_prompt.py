@@ -10,7 +10,7 @@ from pathlib import Path
 from llm_orc.domain.ensemble import variable_name
 from llm_orc.errors import InvalidFile, Problem
 from llm_orc.spec import fields
-from llm_orc.spec.document import Where, read_text
+from llm_orc.spec.document import Where
 from llm_orc.spec.nearest import did_you_mean, listed
 from llm_orc.spec.redaction import redacted, shown
 from llm_orc.spec.scope import Entry
@@ -60,7 +60,7 @@ def read_prompt_at(entry: Entry, where: Where, text: str) -> PlainPrompt | Jinja
 def _compiled(entry: Entry, source: _Source) -> PlainPrompt | JinjaPrompt | None:
     parameters = {"parameters": fields.mapping(entry.own, "parameters")}
     try:
-        prompt = compile_prompt(source.text, entry.scope.folder, parameters)
+        prompt = compile_prompt(source.text, entry.scope.folder, parameters, entry.scope.read)
     except TemplateFault as fault:
         if fault.file:
             message = f"in the included {shown(fault.file)}, line {fault.line}: {fault.message}"
@@ -98,7 +98,8 @@ def _from_file(entry: Entry, key: str) -> _Source | None:
         entry.add(key, f"{shown(name)} is not in the ensemble's folder", "move it there")
         return None
     try:
-        return _Source(entry, entry.place(key), read_text(folder / name).rstrip("\n"), folder / name)
+        text = entry.scope.read(folder / name).rstrip("\n")
+        return _Source(entry, entry.place(key), text, folder / name)
     except InvalidFile as error:
         problem = error.problems[0]
         entry.add(key, f"{shown(name)}: {problem.message}", problem.hint)
