@@ -10,7 +10,6 @@ from pathlib import Path
 from llm_orc.domain.ensemble import Demo, variable_name
 from llm_orc.errors import InvalidFile, Problem
 from llm_orc.spec import fields
-from llm_orc.spec.document import read_text
 from llm_orc.spec.nearest import did_you_mean, listed
 from llm_orc.spec.redaction import redacted, shown
 from llm_orc.spec.scope import Entry
@@ -54,7 +53,7 @@ def read_prompt(entry: Entry) -> PlainPrompt | JinjaPrompt | None:
         return None
     parameters = {"parameters": fields.mapping(entry.own, "parameters")}
     try:
-        prompt = compile_prompt(source.text, entry.scope.folder, parameters)
+        prompt = compile_prompt(source.text, entry.scope.folder, parameters, entry.scope.read)
     except TemplateFault as fault:
         if fault.file:
             message = f"in the included {shown(fault.file)}, line {fault.line}: {fault.message}"
@@ -108,7 +107,7 @@ def _from_file(entry: Entry, key: str) -> _Source | None:
         entry.add(key, f"{shown(name)} is not in the ensemble's folder", "move it there")
         return None
     try:
-        return _Source(entry, key, read_text(folder / name).rstrip("\n"), folder / name)
+        return _Source(entry, key, entry.scope.read(folder / name).rstrip("\n"), folder / name)
     except InvalidFile as error:
         problem = error.problems[0]
         entry.add(key, f"{shown(name)}: {problem.message}", problem.hint)

@@ -7,6 +7,7 @@ it is read: before aliases are expanded, and however deep it is nested.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
@@ -16,10 +17,11 @@ from llm_orc.spec.composer import Composer, Node
 from llm_orc.spec.redaction import redacted
 
 Where: TypeAlias = "tuple[str | int, ...]"
+ReadText: TypeAlias = Callable[[Path], str]
 
 MAX_BYTES = 1 << 20
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_OTHER_ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00": "UTF-32"}
+OTHER_ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00": "UTF-32"}
 
 
 class Document:
@@ -80,13 +82,14 @@ class Document:
         return node
 
 
-def read(path: Path) -> Document:
+def read(path: Path, source: ReadText | None = None) -> Document:
     """The file as a document. Raises `InvalidFile` when it is no YAML file with one mapping in it.
 
-    Duplicate keys, keys that are not text and unknown tags are in the document's `problems`.
+    `source` takes the place of `read_text`. Duplicate keys, keys that are not text and unknown tags are in
+    the document's `problems`.
     """
     name = str(path)
-    return parse(read_text(path), name)
+    return parse((source or read_text)(path), name)
 
 
 def parse(text: str, name: str) -> Document:
@@ -103,8 +106,12 @@ def parse(text: str, name: str) -> Document:
 def read_text(path: Path) -> str:
     """The text of a file: UTF-8, of a size that people write. Raises `InvalidFile`."""
     name = str(path)
-    content = _read_bytes(path, name)
-    encoding = next((e for mark, e in _OTHER_ENCODINGS.items() if content.startswith(mark)), None)
+    return decoded(bytes_of(path), name)
+
+
+def decoded(content: bytes, name: str) -> str:
+    """The text that bytes are, with one kind of line break. Raises `InvalidFile`."""
+    encoding = next((e for mark, e in OTHER_ENCODINGS.items() if content.startswith(mark)), None)
     if encoding is not None:
         raise _refused(name, f"the file is {encoding} text", "save it as UTF-8")
     try:
@@ -118,7 +125,9 @@ def read_text(path: Path) -> str:
         raise InvalidFile((problem,)) from error
 
 
-def _read_bytes(path: Path, name: str) -> bytes:
+def bytes_of(path: Path) -> bytes:
+    """The bytes of a file that people write. Raises `InvalidFile`."""
+    name = str(path)
     try:
         if path.is_dir():
             raise _refused(name, "this is a folder, not a file")

@@ -13,7 +13,7 @@ from llm_orc.spec import fields, unavailable
 from llm_orc.spec.agent import Reading, read_agent
 from llm_orc.spec.catalogue import resolve_model, resolve_profile
 from llm_orc.spec.dependencies import check_cycles, check_names, outputs
-from llm_orc.spec.document import read
+from llm_orc.spec.document import ReadText, read, read_text
 from llm_orc.spec.json_schema import as_schema, schema_faults
 from llm_orc.spec.library import FileLibrary
 from llm_orc.spec.locate import find_project
@@ -26,15 +26,21 @@ _TEXT: JsonObject = {"type": "string"}
 
 
 def load_ensemble(
-    path: Path, fleet: Fleet, model: str | None = None, *, need_models: bool = True
+    path: Path,
+    fleet: Fleet,
+    model: str | None = None,
+    *,
+    need_models: bool = True,
+    source: ReadText = read_text,
 ) -> Ensemble:
     """The checked ensemble of a file. `model` serves every agent, whatever the file says.
 
-    Without `need_models`, an agent may have no model: good for looking at, not for running.
+    Without `need_models`, an agent may have no model: good for looking at, not for running. `source` reads
+    the file and the texts that it refers to.
 
     Raises `InvalidFile` with all problems, `NotFound` or `UsageFailed` for a `model` that is unknown.
     """
-    ensemble, problems = _read(path, fleet, _override(model, fleet), (), need_models=need_models)
+    ensemble, problems = _read(path, fleet, _override(model, fleet), (), source, need_models=need_models)
     if problems or ensemble is None:
         raise InvalidFile(problems)
     return ensemble
@@ -42,7 +48,7 @@ def load_ensemble(
 
 def check_ensemble(path: Path, fleet: Fleet, *, need_models: bool = False) -> tuple[Problem, ...]:
     """Everything that is wrong with a file; that an agent has no model at all only if `need_models`."""
-    return _read(path, fleet, None, (), need_models=need_models)[1]
+    return _read(path, fleet, None, (), read_text, need_models=need_models)[1]
 
 
 def _override(model: str | None, fleet: Fleet) -> Model | None:
@@ -54,25 +60,31 @@ def _override(model: str | None, fleet: Fleet) -> Model | None:
 
 
 def _read(
-    path: Path, fleet: Fleet, override: Model | None, above: tuple[Path, ...], *, need_models: bool
+    path: Path,
+    fleet: Fleet,
+    override: Model | None,
+    above: tuple[Path, ...],
+    source: ReadText,
+    *,
+    need_models: bool,
 ) -> tuple[Ensemble | None, tuple[Problem, ...]]:
     """`above` are the files of the ensembles that this one is read for."""
 
     def read_inner(file: Path, way: tuple[Path, ...]) -> Ensemble:
-        ensemble, problems = _read(file, fleet, override, way, need_models=need_models)
+        ensemble, problems = _read(file, fleet, override, way, source, need_models=need_models)
         if problems or ensemble is None:
             raise InvalidFile(problems)
         return ensemble
 
     try:
-        report = Report(read(path))
+        report = Report(read(path, source))
     except InvalidFile as error:
         return None, error.problems
     data, broken = check_schema(report, "ensemble")
     folder = path.absolute().parent
     scope = Scope(
         report=report, data=data, broken=broken, folder=folder, project=find_project(folder), fleet=fleet,
-        override=override, need_models=need_models,
+        override=override, need_models=need_models, read=source,
         library=FileLibrary((*above, path.resolve()), find_project(folder), read_inner),
     )  # fmt: skip
     ensemble = _ensemble(scope, str(path))
