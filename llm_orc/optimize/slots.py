@@ -9,7 +9,7 @@ from keyword import iskeyword
 
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm, variable_name
 
-_NOT_A_WORD = re.compile(r"\W")
+_NOT_A_WORD = re.compile(r"\W", re.ASCII)
 _TAKEN = frozenset({
     "args", "augmented", "base", "callbacks", "config", "copy", "demos", "dict", "expected", "fields", "history",
     "instructions", "json", "kwargs", "lm", "output", "prediction", "schema", "self", "signature", "stage",
@@ -84,7 +84,7 @@ def layout_of(ensemble: Ensemble, agents: Sequence[str], members: Collection[str
     )
 
 
-def composed_variable(ensemble: Ensemble, agent: Agent) -> str | None:
+def composed_variable(agent: Agent) -> str | None:
     """The variable that holds the whole message of an agent without a prompt of its own.
 
     None where that message is the ensemble's inputs, each under its own name.
@@ -101,7 +101,7 @@ def _variables(ensemble: Ensemble, agent: Agent) -> tuple[str, ...]:
     assert isinstance(agent.work, Llm)
     if agent.work.prompt is not None:
         return tuple(sorted(agent.work.prompt.names - {"parameters"}))
-    whole = composed_variable(ensemble, agent)
+    whole = composed_variable(agent)
     return tuple(ensemble.inputs) if whole is None else (whole,)
 
 
@@ -122,7 +122,7 @@ def _field(
 
 def _safe(name: str) -> str:
     """A Python name that neither DSPy nor pydantic uses for anything else."""
-    word = _NOT_A_WORD.sub("_", name, flags=re.ASCII).lstrip("_")
+    word = _NOT_A_WORD.sub("_", name).lstrip("_")
     if not word or word[0].isdigit():
         word = f"v_{word}"
     reserved = word.lower() in _TAKEN or iskeyword(word) or word.startswith(("model_", "dspy_"))

@@ -1,0 +1,232 @@
+"""`optimize`: an ensemble, a dataset and a metric brought together, and the file that comes out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+import anyio
+
+from llm_orc.domain.edit import Edit, FileChange
+from llm_orc.domain.ensemble import Agent, Ensemble, Llm
+from llm_orc.domain.json import JsonObject, JsonValue
+from llm_orc.domain.outcome import Answered, Outcome, RunResult
+from llm_orc.errors import NotFound, UsageFailed
+from llm_orc.optimize.calls import Calls
+from llm_orc.optimize.dataset import Row, Split, split
+from llm_orc.optimize.ledger import Ledger
+from llm_orc.optimize.meter import Limits, Meter, ProviderOf
+from llm_orc.optimize.metrics import Metric
+from llm_orc.optimize.optimization import Findings, Optimization, Progress
+from llm_orc.optimize.prompting import State, state_json, state_of
+from llm_orc.optimize.search import Plan
+from llm_orc.optimize.slots import composed_variable
+from llm_orc.optimize.statistics import LEAST_ROWS
+from llm_orc.optimize.trials import Runner, Shown, Trials
+from llm_orc.orchestrator import AS_THE_FILE_SAYS, Orchestrator
+from llm_orc.orchestrator.completing import completed, has_choice
+from llm_orc.plan.task_typing import task_of
+from llm_orc.run.asking import cost_of
+from llm_orc.run.render import composed
+from llm_orc.run.run import run_ensemble
+from llm_orc.run.view import View, list_of, view_of
+from llm_orc.spec.inputs import gather_inputs
+from llm_orc.spec.replace_file import replace_files
+from llm_orc.spec.rewrite_file import rewrite_file
+
+VERSION = 1
+"""Part of every run's name: raised when the same command would search otherwise than before."""
+FEWEST = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optimized:
+    """What an optimization came to. `folder` holds its journal and reports, `changes` what the file would
+    become; they are empty where there is nothing better."""
+
+    findings: Findings
+    folder: Path
+    changes: tuple[FileChange, ...]
+    progress: Progress
+    split: Split
+    assigned: Mapping[str, str]
+
+
+class Optimizing:
+    """One ensemble, prepared for a search. Raises `OrcError` before anything is spent."""
+
+    def __init__(
+        self, orchestrator: Orchestrator, ensemble: str | Path, agents: Sequence[str] = ()
+    ) -> None:
+        self._orchestrator = orchestrator
+        self.path = orchestrator.locate(ensemble)
+        self.ensemble = orchestrator.load(self.path)
+        self.agents = open_agents(self.ensemble, agents)
+        self.assigned: dict[str, str] = {}
+
+    def fitted(self, rows: Sequence[Row]) -> tuple[Row, ...]:
+        """The rows with the inputs that the ensemble takes. Raises `UsageFailed`."""
+        return tuple(replace(row, inputs=_fitted(self.ensemble, row)) for row in rows)
+
+    def folder(self, plan: Plan, parts: Split, metric: str) -> Path:
+        """Where this search is kept: the same command finds it again."""
+        described = {
+            "version": VERSION,
+            "file": sha256(self.path.read_bytes()).hexdigest(),
+            "prompts": {
+                name: [work.system_prompt, work.prompt.source if work.prompt else None]
+                for name, agent in self.ensemble.agents.items()
+                if isinstance(work := agent.work, Llm)
+            },
+            "rows": [[asdict(row) for row in part] for part in (parts.train, parts.validation, parts.held_out)],
+            "plan": {**asdict(replace(plan, teacher=None, proposer=None)),
+                     "models": [model.name if model else None for model in (plan.teacher, plan.proposer)]},
+            "metric": metric,
+        }  # fmt: skip
+        text = json.dumps(described, sort_keys=True, default=str)
+        name = f"{self.path.stem}-{sha256(text.encode()).hexdigest()[:10]}"
+        return self._orchestrator.project / ".llm-orc" / "optimize" / name
+
+    async def freeze_models(self) -> None:
+        """Choose the models once: else a better prompt and a better model could not be told apart."""
+        if not has_choice(self.ensemble):
+            return
+        foresight = await self._orchestrator.plan(self.ensemble, routing=AS_THE_FILE_SAYS)
+        agents = dict(self.ensemble.agents)
+        for name, expected in foresight.agents.items():
+            work = agents[name].work if name in agents else None
+            if isinstance(work, Llm) and len(work.choices) > 1:
+                model = next(each for each in work.models if each.name == expected.model)
+                agents[name] = replace(agents[name], work=replace(work, models=(model,)))
+                self.assigned[name] = model.name
+        self.ensemble = replace(self.ensemble, agents=agents)
+
+    async def run(
+        self,
+        plan: Plan,
+        parts: Split,
+        metric: Metric,
+        folder: Path,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        told: Callable[[Progress], None] = lambda progress: None,
+        interrupt: anyio.Event | None = None,
+    ) -> Optimized:
+        """Search, test, and work out what becomes of the file. Nothing but the folder is written."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with Calls(folder / "calls.db") as calls:
+            meter = Meter(self._orchestrator.provider_of, calls, limits, cost_of)
+            trials = Trials(self.ready(), self.runner(), viewed, meter, at_once=plan.at_once)
+            heard: list[Optimization] = []
+            ledger = Ledger(trials, metric, lambda: heard[0].noticed())
+            optimization = Optimization(plan, parts, ledger, folder / "dspy.log", told)
+            heard.append(optimization)
+            findings = await optimization.run(limits, interrupt)
+            best = findings.best
+            return Optimized(
+                findings=findings,
+                folder=folder,
+                changes=() if best is None else self.changes(best),
+                progress=optimization.progress(),
+                split=parts,
+                assigned=self.assigned,
+            )
+
+    def ready(self) -> Ensemble:
+        """The ensemble as `invoke` runs it."""
+        return completed(self.ensemble, None, self._orchestrator.settings.timeout_seconds)
+
+    def runner(self) -> Runner:
+        """What runs one row."""
+        strategy_of = self._orchestrator.strategy_of
+
+        async def run(ensemble: Ensemble, inputs: JsonObject, provider_of: ProviderOf) -> RunResult:
+            return await run_ensemble(
+                ensemble, inputs, provider_of=provider_of, strategy_of=strategy_of, task_of=task_of
+            )
+
+        return run
+
+    def changes(self, state: State) -> tuple[FileChange, ...]:
+        """What becomes of the files with a state in them. Raises `RewriteRefused`."""
+        before = state_json(state_of(self.ensemble, self.agents))
+        edits: list[Edit] = []
+        for name, after in state_json(state).items():
+            for key in ("system_prompt", "demos"):
+                value: JsonValue = after[key]  # type: ignore[assignment]
+                if value != before[name][key]:
+                    edits.append(Edit(agent=name, key=key, value=value or (None if key == "demos" else "")))
+        return rewrite_file(self.path, edits, self._orchestrator.fleet)
+
+
+def write(changes: Sequence[FileChange]) -> None:
+    """Replace the files, all or none. Raises `RewriteRefused`."""
+    replace_files(changes)
+
+
+def open_agents(ensemble: Ensemble, named: Sequence[str]) -> tuple[str, ...]:
+    """The llm agents that may be changed: those that are named, else all but those that say no."""
+    llms = {name: agent.work for name, agent in ensemble.agents.items() if isinstance(agent.work, Llm)}
+    for name in named:
+        if name not in llms:
+            raise NotFound(f"{ensemble.name!r} has no llm agent {name!r}", hint=f"it has {', '.join(llms)}")
+        if not llms[name].optimize:
+            raise UsageFailed(f"agent {name!r} says optimize: false", hint="remove that, or leave it out")
+    found = tuple(name for name, work in llms.items() if work.optimize and (not named or name in named))
+    if not found:
+        raise UsageFailed(f"{ensemble.name!r} has no agent that may be optimized")
+    return found
+
+
+def parted(rows: Sequence[Row], seed: int) -> Split:
+    """Rows to learn from, to choose by, and, where there are enough, to judge with. Raises `UsageFailed`."""
+    if len(rows) < FEWEST:
+        raise UsageFailed(f"{len(rows)} rows are too few", hint=f"give {LEAST_ROWS} or more")
+    few = len(rows) < LEAST_ROWS
+    parts = split(rows, seed, train=0.5, validation=0.5) if few else split(rows, seed)
+    if not parts.train or not parts.validation:
+        middle = len(rows) // 2
+        parts = Split(train=tuple(rows[:middle]), validation=tuple(rows[middle:]), held_out=())
+    return parts
+
+
+def viewed(agent: Agent, inputs: JsonObject, outcomes: Mapping[str, Outcome]) -> Shown:
+    """What an agent saw, by variable, and what it said; nothing where a fan-out left items out."""
+    outcome = outcomes[agent.name]
+    assert isinstance(outcome, Answered) and isinstance(agent.work, Llm)
+    view = view_of(agent, inputs, outcomes)
+    if outcome.replaced is not None:
+        return ()
+    if agent.fan_out is None:
+        return ((_variables(agent, view, inputs), outcome.output),)
+    items = list_of(agent, agent.fan_out, view)
+    outputs = outcome.output if isinstance(outcome.output, list | tuple) else ()
+    if len(outputs) != len(items):
+        return ()
+    return tuple(
+        (_variables(agent, view.of_item(agent.fan_out, item), inputs), output)
+        for item, output in zip(items, outputs, strict=True)
+        if output is not None
+    )
+
+
+def _variables(agent: Agent, view: View, inputs: JsonObject) -> JsonObject:
+    assert isinstance(agent.work, Llm)
+    if agent.work.prompt is not None:
+        return view.variables()
+    return inputs if composed_variable(agent) is None else {"input": composed(view)}
+
+
+def _fitted(ensemble: Ensemble, row: Row) -> JsonObject:
+    given = row.inputs
+    try:
+        if len(given) == 1 and not given.keys() <= ensemble.inputs.keys():
+            (value,) = given.values()
+            if isinstance(value, str):
+                return gather_inputs(ensemble, value, {})
+        return gather_inputs(ensemble, None, given)
+    except UsageFailed as error:
+        raise UsageFailed(f"{row.source}: {error.message}", hint=error.hint) from error
+
