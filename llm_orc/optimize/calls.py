@@ -1,4 +1,4 @@
-"""The journal of one optimization: every answer that was paid for, so that the same command pays none twice."""
+"""The journal of one optimization: answers that were paid for, so that the same command pays none twice."""
 
 from __future__ import annotations
 

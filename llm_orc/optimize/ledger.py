@@ -26,11 +26,18 @@ class Judged:
 
 
 class Ledger:
-    """Scores by candidate and row. Runs that only looked for examples are scored, but not entered."""
+    """Scores by candidate and row. Runs that only looked for examples are scored, but not entered.
 
-    def __init__(self, trials: Trials, metric: Metric, told: Callable[[], None] = lambda: None) -> None:
+    `good` has a run of each row that was worth `accept` or more, a teacher's before the agents' own.
+    """
+
+    def __init__(
+        self, trials: Trials, metric: Metric, told: Callable[[], None] = lambda: None, accept: float = 1.0
+    ) -> None:
         self.trials = trials
         self.scores: dict[str, dict[str, Judged]] = defaultdict(dict)
+        self.good: dict[str, Ran] = {}
+        self._accept = accept
         self._metric = metric
         self._told = told
 
@@ -40,6 +47,8 @@ class Ledger:
         if known is not None and known.ran is ran:
             return known.scored
         scored = await self._scored(row, ran)
+        if scored.score >= self._accept and (ran.explored or row.id not in self.good):
+            self.good[row.id] = ran
         if not ran.explored:
             self.scores[ran.candidate][row.id] = Judged(ran, scored)
             self._told()

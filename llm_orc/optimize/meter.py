@@ -73,7 +73,7 @@ class Account:
 
 
 class Meter:
-    """Counts what is sent. `sent`, `usd` and `usage` are of this command, `replayed` came from the journal."""
+    """Counts what is sent: `sent`, `usd` and `usage`. `replayed` came from the journal."""
 
     def __init__(self, provider_of: ProviderOf, calls: Calls, limits: Limits, cost_of: CostOf) -> None:
         self.sent = 0
@@ -231,5 +231,3 @@ class _Metered:
 
     async def aclose(self) -> None:
         """Nothing: whoever opened the provider closes it."""
-
-

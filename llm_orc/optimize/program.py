@@ -40,7 +40,12 @@ class EnsembleProgram(dspy.Module):  # type: ignore[misc]  # DSPy has no types
     are not `open` stay as they are there, and DSPy does not see them."""
 
     def __init__(
-        self, layout: Layout, held: State, open_agents: Collection[str], trials: Trials, portal: BlockingPortal
+        self,
+        layout: Layout,
+        held: State,
+        open_agents: Collection[str],
+        trials: Trials,
+        portal: BlockingPortal,
     ) -> None:
         super().__init__()
         self.layout = layout
@@ -67,7 +72,10 @@ class EnsembleProgram(dspy.Module):  # type: ignore[misc]  # DSPy has no types
 
     def state(self) -> dict[str, Prompting]:
         """How the agents would be prompted by the file that this program is written back to."""
-        return {**self.held, **{slot.agent: _read(slot, p, self.held[slot.agent]) for slot, p in self.placed()}}
+        return {
+            **self.held,
+            **{slot.agent: _read(slot, p, self.held[slot.agent]) for slot, p in self.placed()},
+        }
 
     def forward(self, **fields: JsonValue) -> Any:  # noqa: ANN401 - a dspy.Prediction
         inputs = {name: fields[field] for name, field in self.layout.inputs.items()}

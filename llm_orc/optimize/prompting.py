@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from llm_orc.domain.ensemble import Demo, Ensemble, Llm
+from llm_orc.domain.json import JsonValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ def fingerprint(state: State) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def state_json(state: State) -> dict[str, dict[str, object]]:
+def state_json(state: State) -> dict[str, dict[str, JsonValue]]:
     """A state as JSON."""
     return {
         name: {

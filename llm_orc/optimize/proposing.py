@@ -8,10 +8,9 @@ from typing import Any
 import dspy
 from anyio.from_thread import BlockingPortal
 from dspy.adapters.chat_adapter import ChatAdapter
-from dspy.lm15 import LM15Error
+from dspy.lm15 import LM15Error, Response, TextPart
 from dspy.lm15 import Message as Said
 from dspy.lm15 import Request as Asked
-from dspy.lm15 import Response, TextPart
 from dspy.lm15 import Usage as Tokens
 from dspy.utils.exceptions import AdapterParseError
 
@@ -66,7 +65,7 @@ class Proposer:
 
 
 class Lenient(ChatAdapter):  # type: ignore[misc]  # DSPy has no types
-    """Takes an answer that follows no format as the last field that it could be: weak models write no marks."""
+    """Takes an answer that follows no format as what was asked for: weak models write no marks."""
 
     def __init__(self) -> None:
         super().__init__(use_json_adapter_fallback=False)
@@ -76,11 +75,12 @@ class Lenient(ChatAdapter):  # type: ignore[misc]  # DSPy has no types
             parsed: dict[str, Any] = super().parse(signature, completion)
             return parsed
         except AdapterParseError:
-            *others, (last, field) = signature.output_fields.items()
+            fields = signature.output_fields
+            meant = next((name for name in fields if "instruction" in name), list(fields)[-1])
             text = cleaned(completion)
-            if not text or field.annotation is not str:
+            if not text or fields[meant].annotation is not str:
                 raise
-            return {**{name: "" for name, _ in others}, last: text}
+            return {**dict.fromkeys(fields, ""), meant: text}
 
 
 def cleaned(text: str) -> str:

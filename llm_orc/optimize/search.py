@@ -117,8 +117,10 @@ class Search:
             with optimizers.context(lm, plan.at_once):
                 found: State = optimizers.OPTIMIZERS[name](making, student).state()
                 return found
-        except Exception as error:  # noqa: BLE001 - a library's failure costs its step, not what was found
-            self.notes.append(f"{name} ended early: {type(error).__name__}: {' '.join(str(error).split())[:200]}")
+        except Exception as error:
+            self.notes.append(
+                f"{name} ended early: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            )
             logging.getLogger("dspy").exception("%s ended early", name)
             return state
 
@@ -241,7 +243,11 @@ def _example(layout: Layout, row: Row) -> Any:  # noqa: ANN401 - a dspy.Example
     import dspy
 
     fields = {field: row.inputs[name] for name, field in layout.inputs.items()}
-    labels = {layout.outputs[agent]: as_text(label) for agent, label in row.labels.items() if agent in layout.outputs}
+    labels = {
+        layout.outputs[agent]: as_text(label)
+        for agent, label in row.labels.items()
+        if agent in layout.outputs
+    }
     if row.expected is not None:
         answer = as_text(alternatives(row.expected)[0])
         labels.setdefault(layout.answer or "expected", answer)
@@ -255,4 +261,3 @@ def _quiet(log: Any) -> Iterator[None]:  # noqa: ANN401 - a text file
     """DSPy prints all the way; a terminal is for what the user wants to know."""
     with redirect_stdout(log), redirect_stderr(log):
         yield
-

@@ -11,8 +11,8 @@ from llm_orc.domain.ensemble import Agent, Ensemble, Llm, variable_name
 
 _NOT_A_WORD = re.compile(r"\W", re.ASCII)
 _TAKEN = frozenset({
-    "args", "augmented", "base", "callbacks", "config", "copy", "demos", "dict", "expected", "fields", "history",
-    "instructions", "json", "kwargs", "lm", "output", "prediction", "schema", "self", "signature", "stage",
+    "args", "augmented", "base", "callbacks", "config", "copy", "demos", "dict", "expected", "fields",
+    "history", "instructions", "json", "kwargs", "lm", "output", "prediction", "schema", "self", "signature", "stage",
     "traces", "train", "validate",
 })  # fmt: skip
 """Names with a meaning of their own in DSPy or pydantic."""
@@ -62,7 +62,8 @@ def layout_of(ensemble: Ensemble, agents: Sequence[str], members: Collection[str
         agent = ensemble.agents[name]
         variables = _variables(ensemble, agent)
         fields = {_field(variable, ensemble, agent, inputs, outputs): variable for variable in variables}
-        optional = getattr(agent.work.prompt, "optional", frozenset()) if isinstance(agent.work, Llm) else ()
+        prompt = agent.work.prompt if isinstance(agent.work, Llm) else None
+        optional: frozenset[str] = getattr(prompt, "optional", frozenset())
         slots.append(
             Slot(
                 agent=name,
@@ -126,8 +127,10 @@ def _safe(name: str) -> str:
     if not word or word[0].isdigit():
         word = f"v_{word}"
     reserved = word.lower() in _TAKEN or iskeyword(word) or word.startswith(("model_", "dspy_"))
-    return f"{word}_" if reserved and not word.startswith(("model_", "dspy_")) else (
-        f"v_{word}" if reserved else word
+    return (
+        f"{word}_"
+        if reserved and not word.startswith(("model_", "dspy_"))
+        else (f"v_{word}" if reserved else word)
     )
 
 

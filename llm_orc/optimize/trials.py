@@ -10,7 +10,7 @@ from typing import Protocol
 import anyio
 
 from llm_orc.domain.completion import Usage
-from llm_orc.domain.ensemble import Agent, Ensemble, Llm, StrategySpec, ASK_SEVERAL
+from llm_orc.domain.ensemble import ASK_SEVERAL, Agent, Ensemble, Llm, StrategySpec
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
 from llm_orc.domain.outcome import Answered, Failed, Outcome, RunResult
@@ -75,9 +75,7 @@ class Trials:
     does so when it has waited for two minutes.
     """
 
-    def __init__(
-        self, ensemble: Ensemble, run: Runner, view: Viewer, meter: Meter, *, at_once: int
-    ) -> None:
+    def __init__(self, ensemble: Ensemble, run: Runner, view: Viewer, meter: Meter, *, at_once: int) -> None:
         self.meter = meter
         self.ensemble = ensemble
         self.states: dict[str, State] = {}
@@ -119,7 +117,7 @@ class Trials:
         ensemble = explored(applied(self.ensemble, state), exploring)
         account = Account(mark=mark)
         result = await self._in_scope(ensemble, inputs, account)
-        if result is None or self.meter.stop is not None and _cut_short(result):
+        if result is None or (self.meter.stop is not None and _cut_short(result)):
             raise Stopped
         causes = [outcome.cause.message for outcome in result.agents.values() if isinstance(outcome, Failed)]
         return Ran(
@@ -186,5 +184,3 @@ def _warmer(model: Model, how: Exploring) -> Model:
     if how.rollout is not None and (sampling.seed is not None or "seed" in model.supports):
         sampling = replace(sampling, seed=(sampling.seed or 0) + how.rollout)
     return replace(model, sampling=sampling)
-
-

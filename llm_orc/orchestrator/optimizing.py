@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
 import anyio
 
+from llm_orc.domain.completion import Usage
 from llm_orc.domain.edit import Edit, FileChange
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm
-from llm_orc.domain.json import JsonObject, JsonValue
+from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import Answered, Outcome, RunResult
 from llm_orc.errors import NotFound, UsageFailed
 from llm_orc.optimize.calls import Calls
@@ -30,7 +31,7 @@ from llm_orc.orchestrator import AS_THE_FILE_SAYS, Orchestrator
 from llm_orc.orchestrator.completing import completed, has_choice
 from llm_orc.plan.task_typing import task_of
 from llm_orc.run.asking import cost_of
-from llm_orc.run.render import composed
+from llm_orc.run.render import as_text, composed, demo_prompt
 from llm_orc.run.run import run_ensemble
 from llm_orc.run.view import View, list_of, view_of
 from llm_orc.spec.inputs import gather_inputs
@@ -45,22 +46,23 @@ FEWEST = 4
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimized:
     """What an optimization came to. `folder` holds its journal and reports, `changes` what the file would
-    become; they are empty where there is nothing better."""
+    become; they are empty where there is nothing better. `lessons` are the conversations that went well on rows that
+    are not held out, for training weights elsewhere. `usage` is of the calls that were sent."""
 
     findings: Findings
     folder: Path
     changes: tuple[FileChange, ...]
     progress: Progress
+    usage: Usage
     split: Split
     assigned: Mapping[str, str]
+    lessons: tuple[JsonObject, ...]
 
 
 class Optimizing:
     """One ensemble, prepared for a search. Raises `OrcError` before anything is spent."""
 
-    def __init__(
-        self, orchestrator: Orchestrator, ensemble: str | Path, agents: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, orchestrator: Orchestrator, ensemble: str | Path, agents: Sequence[str] = ()) -> None:
         self._orchestrator = orchestrator
         self.path = orchestrator.locate(ensemble)
         self.ensemble = orchestrator.load(self.path)
@@ -72,7 +74,7 @@ class Optimizing:
         return tuple(replace(row, inputs=_fitted(self.ensemble, row)) for row in rows)
 
     def folder(self, plan: Plan, parts: Split, metric: str) -> Path:
-        """Where this search is kept: the same command finds it again."""
+        """Where this search is kept, made where it is new: the same command finds it again."""
         described = {
             "version": VERSION,
             "file": sha256(self.path.read_bytes()).hexdigest(),
@@ -81,14 +83,16 @@ class Optimizing:
                 for name, agent in self.ensemble.agents.items()
                 if isinstance(work := agent.work, Llm)
             },
-            "rows": [[asdict(row) for row in part] for part in (parts.train, parts.validation, parts.held_out)],
+            "rows": asdict(parts),
             "plan": {**asdict(replace(plan, teacher=None, proposer=None)),
                      "models": [model.name if model else None for model in (plan.teacher, plan.proposer)]},
             "metric": metric,
         }  # fmt: skip
         text = json.dumps(described, sort_keys=True, default=str)
         name = f"{self.path.stem}-{sha256(text.encode()).hexdigest()[:10]}"
-        return self._orchestrator.project / ".llm-orc" / "optimize" / name
+        folder = self._orchestrator.project / ".llm-orc" / "optimize" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     async def freeze_models(self) -> None:
         """Choose the models once: else a better prompt and a better model could not be told apart."""
@@ -115,12 +119,11 @@ class Optimizing:
         interrupt: anyio.Event | None = None,
     ) -> Optimized:
         """Search, test, and work out what becomes of the file. Nothing but the folder is written."""
-        folder.mkdir(parents=True, exist_ok=True)
         with Calls(folder / "calls.db") as calls:
             meter = Meter(self._orchestrator.provider_of, calls, limits, cost_of)
             trials = Trials(self.ready(), self.runner(), viewed, meter, at_once=plan.at_once)
             heard: list[Optimization] = []
-            ledger = Ledger(trials, metric, lambda: heard[0].noticed())
+            ledger = Ledger(trials, metric, lambda: heard[0].noticed(), plan.accept)
             optimization = Optimization(plan, parts, ledger, folder / "dspy.log", told)
             heard.append(optimization)
             findings = await optimization.run(limits, interrupt)
@@ -130,8 +133,10 @@ class Optimizing:
                 folder=folder,
                 changes=() if best is None else self.changes(best),
                 progress=optimization.progress(),
+                usage=meter.usage,
                 split=parts,
                 assigned=self.assigned,
+                lessons=self.lessons(ledger, {row.id for row in (*parts.train, *parts.validation)}),
             )
 
     def ready(self) -> Ensemble:
@@ -149,13 +154,27 @@ class Optimizing:
 
         return run
 
+    def lessons(self, ledger: Ledger, rows: Set[str]) -> tuple[JsonObject, ...]:
+        """What agents were asked and answered where it went well, as OpenAI takes it, without examples."""
+        found: list[JsonObject] = []
+        for row, ran in ledger.good.items():
+            for name, shown in ran.shown.items() if row in rows else ():
+                llm = self.ensemble.agents[name].work
+                assert isinstance(llm, Llm)
+                system = ledger.trials.states[ran.candidate][name].system_prompt
+                for values, output in shown:
+                    said = [("system", system)] if system else []
+                    said += [("user", demo_prompt(llm, values)), ("assistant", as_text(output))]
+                    found.append({"messages": [{"role": role, "content": text} for role, text in said]})
+        return tuple(found)
+
     def changes(self, state: State) -> tuple[FileChange, ...]:
         """What becomes of the files with a state in them. Raises `RewriteRefused`."""
         before = state_json(state_of(self.ensemble, self.agents))
         edits: list[Edit] = []
         for name, after in state_json(state).items():
             for key in ("system_prompt", "demos"):
-                value: JsonValue = after[key]  # type: ignore[assignment]
+                value = after[key]
                 if value != before[name][key]:
                     edits.append(Edit(agent=name, key=key, value=value or (None if key == "demos" else "")))
         return rewrite_file(self.path, edits, self._orchestrator.fleet)
@@ -195,7 +214,8 @@ def parted(rows: Sequence[Row], seed: int) -> Split:
 def viewed(agent: Agent, inputs: JsonObject, outcomes: Mapping[str, Outcome]) -> Shown:
     """What an agent saw, by variable, and what it said; nothing where a fan-out left items out."""
     outcome = outcomes[agent.name]
-    assert isinstance(outcome, Answered) and isinstance(agent.work, Llm)
+    assert isinstance(outcome, Answered)
+    assert isinstance(agent.work, Llm)
     view = view_of(agent, inputs, outcomes)
     if outcome.replaced is not None:
         return ()
@@ -229,4 +249,3 @@ def _fitted(ensemble: Ensemble, row: Row) -> JsonObject:
         return gather_inputs(ensemble, None, given)
     except UsageFailed as error:
         raise UsageFailed(f"{row.source}: {error.message}", hint=error.hint) from error
-
