@@ -25,8 +25,8 @@ Verdict = Literal["better", "no gain", "not proven", "no claim", "stopped"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """A state on some rows. All but `scores` and `letters`, the size of its prompts and examples, is of one run,
-    on average: `usd` is None when a price is unknown, `seconds` are those of the calls."""
+    """A state on some rows. All but `scores` and `letters`, the size of its prompts and examples, is of one
+    run, on average: `usd` is None when a price is unknown, `seconds` are those of the calls."""
 
     scores: tuple[float, ...]
     usd: float | None

@@ -12,8 +12,8 @@ from llm_orc.domain.ensemble import Agent, Ensemble, Llm, variable_name
 _NOT_A_WORD = re.compile(r"\W", re.ASCII)
 _TAKEN = frozenset({
     "args", "augmented", "base", "callbacks", "config", "copy", "demos", "dict", "expected", "fields",
-    "history", "instructions", "json", "kwargs", "lm", "output", "prediction", "schema", "self", "signature", "stage",
-    "traces", "train", "validate",
+    "history", "instructions", "json", "kwargs", "lm", "output", "prediction", "schema", "self",
+    "signature", "stage", "traces", "train", "validate",
 })  # fmt: skip
 """Names with a meaning of their own in DSPy or pydantic."""
 

@@ -46,8 +46,8 @@ FEWEST = 4
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimized:
     """What an optimization came to. `folder` holds its journal and reports, `changes` what the file would
-    become; they are empty where there is nothing better. `lessons` are the conversations that went well on rows that
-    are not held out, for training weights elsewhere. `usage` is of the calls that were sent."""
+    become; they are empty where there is nothing better. `lessons` are the conversations that went well on
+    rows that are not held out, for training weights elsewhere. `usage` is of the calls that were sent."""
 
     findings: Findings
     folder: Path
