@@ -15,7 +15,8 @@ from llm_orc.domain.outcome import NO_USAGE, Answered, Cause, Failed, RunResult
 from llm_orc.errors import InvalidFile, JournalFailed, OrcError, UsageFailed
 from llm_orc.optimize.dataset import Row
 from llm_orc.optimize.metrics import Metric, Scored
-from llm_orc.optimize.over_rows import AT_ONCE
+from llm_orc.optimize.over_rows import AT_ONCE, until
+from llm_orc.optimize.sequential import Betting
 
 Invoke: TypeAlias = Callable[[Row], Awaitable[RunResult]]
 """Runs the ensemble on a row."""
@@ -87,34 +88,59 @@ async def evaluate(
     finished. Raises `OrcError` where every row would fail the same: wrong usage, or a journal that cannot be
     written.
     """
-    found: dict[int, ScoredRow] = {}
-    fatal: list[OrcError] = []
-    limit = anyio.CapacityLimiter(at_once)
 
-    async def one(place: int, row: Row) -> None:
-        async with limit:
-            try:
-                found[place] = await score(row, invoke, metric)
-            except OrcError as error:
-                fatal.append(error)
-                tasks.cancel_scope.cancel()
-                return
-            told(found[place])
+    async def one(place: int, row: Row) -> ScoredRow:
+        return await score(row, invoke, metric)
 
-    async def watch(event: anyio.Event) -> None:
-        await event.wait()
-        tasks.cancel_scope.cancel()
+    def heard(place: int, row: ScoredRow) -> bool:
+        told(row)
+        return False
 
-    async with anyio.create_task_group() as tasks:
-        async with anyio.create_task_group() as asking:
-            if interrupt is not None:
-                tasks.start_soon(watch, interrupt)
-            for place, row in enumerate(rows):
-                asking.start_soon(one, place, row)
-        tasks.cancel_scope.cancel()
-    if fatal:
-        raise fatal[0]
+    found = await until(rows, one, heard, at_once, interrupt)
     return Evaluation(name=name, rows=tuple(found[place] for place in sorted(found)), asked=len(rows))
+
+
+async def race(
+    first: tuple[str, Invoke],
+    second: tuple[str, Invoke],
+    rows: Sequence[Row],
+    metric: Metric,
+    *,
+    tolerance: float | None = None,
+    at_once: int = AT_ONCE,
+    told: Callable[[int, float], None] = lambda rows, evidence: None,
+    interrupt: anyio.Event | None = None,
+) -> tuple[Evaluation, Evaluation, Betting]:
+    """Both on the same rows until it is known which is better, or that they differ by at most `tolerance`.
+
+    Rows count in the order that they are given in, which must not depend on how hard they are: `shuffled`
+    makes one. What was asked ahead of its turn when it is decided does not count. Raises as `evaluate` does.
+    """
+    betting = Betting()
+    pairs: dict[int, tuple[ScoredRow, ScoredRow]] = {}
+    counted: list[tuple[ScoredRow, ScoredRow]] = []
+
+    async def one(place: int, row: Row) -> tuple[ScoredRow, ScoredRow]:
+        return await score(row, first[1], metric), await score(row, second[1], metric)
+
+    def decided(place: int, pair: tuple[ScoredRow, ScoredRow]) -> bool:
+        pairs[place] = pair
+        while len(counted) in pairs:
+            one, two = pairs[len(counted)]
+            counted.append((one, two))
+            betting.add(two.score - one.score)
+            told(len(counted), betting.evidence)
+            if betting.verdict or betting.within(tolerance):
+                return True
+        return False
+
+    await until(rows, one, decided, at_once, interrupt)
+    ones, twos = tuple(one for one, _ in counted), tuple(two for _, two in counted)
+    return (
+        Evaluation(name=first[0], rows=ones, asked=len(rows)),
+        Evaluation(name=second[0], rows=twos, asked=len(rows)),
+        betting,
+    )
 
 
 async def score(row: Row, invoke: Invoke, metric: Metric) -> ScoredRow:

@@ -16,6 +16,21 @@ T = TypeVar("T")
 
 async def over(rows: Sequence[R], ask: Callable[[int, R], Awaitable[T]], at_once: int = AT_ONCE) -> list[T]:
     """What `ask` says of each row and its place, in the order of the rows. Raises the first `OrcError`."""
+    found = await until(rows, ask, lambda place, answer: False, at_once)
+    return [found[place] for place in range(len(rows))]
+
+
+async def until(
+    rows: Sequence[R],
+    ask: Callable[[int, R], Awaitable[T]],
+    enough: Callable[[int, T], bool],
+    at_once: int = AT_ONCE,
+    interrupt: anyio.Event | None = None,
+) -> dict[int, T]:
+    """What `ask` said of rows, by their place, until `enough` says so of an answer or `interrupt` is set.
+
+    What is asked then is cancelled. Raises the first `OrcError`.
+    """
     found: dict[int, T] = {}
     failures: list[OrcError] = []
     limit = anyio.CapacityLimiter(at_once)
@@ -26,11 +41,22 @@ async def over(rows: Sequence[R], ask: Callable[[int, R], Awaitable[T]], at_once
                 found[place] = await ask(place, row)
         except OrcError as error:
             failures.append(error)
-            tasks.cancel_scope.cancel()
+            everything.cancel_scope.cancel()
+            return
+        if enough(place, found[place]):
+            everything.cancel_scope.cancel()
 
-    async with anyio.create_task_group() as tasks:
-        for place, row in enumerate(rows):
-            tasks.start_soon(one, place, row)
+    async def watch(event: anyio.Event) -> None:
+        await event.wait()
+        everything.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as everything:
+        if interrupt is not None:
+            everything.start_soon(watch, interrupt)
+        async with anyio.create_task_group() as asking:
+            for place, row in enumerate(rows):
+                asking.start_soon(one, place, row)
+        everything.cancel_scope.cancel()
     if failures:
         raise failures[0]
-    return [found[place] for place in range(len(rows))]
+    return found
