@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Any
 
 import dspy
 from dspy.teleprompt import (
@@ -28,8 +28,8 @@ from dspy.teleprompt import (
 from dspy.teleprompt.gepa import InstructionProposer
 
 from llm_orc.optimize.proposing import Lenient
+from llm_orc.optimize.search import Effort
 
-Effort = Literal["light", "medium", "heavy"]
 _LEVEL: Mapping[Effort, int] = {"light": 0, "medium": 1, "heavy": 2}
 
 

@@ -24,8 +24,9 @@ from llm_orc.optimize.prompting import State, fingerprint, state_of
 from llm_orc.optimize.slots import Layout, layout_of
 
 if TYPE_CHECKING:
-    from llm_orc.optimize.optimizers import Effort, Making
+    from llm_orc.optimize.optimizers import Making
 
+Effort = Literal["light", "medium", "heavy"]
 GraphStrategy = Literal["joint", "sequential", "alternating"]
 ROUNDS = 3
 """How often `alternating` goes through the agents as long as it helps."""

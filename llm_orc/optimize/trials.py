@@ -106,6 +106,13 @@ class Trials:
                 self._under_way.pop(key).set()
         return found
 
+    async def aside(self, ensemble: Ensemble, inputs: JsonObject) -> RunResult:
+        """Run another ensemble, such as a judge, under the same limits. Raises `Stopped`."""
+        result = await self._in_scope(ensemble, inputs, Account(mark="aside"))
+        if result is None or (self.meter.stop is not None and _cut_short(result)):
+            raise Stopped
+        return result
+
     def abandon(self) -> None:
         """End what is under way; what was answered is kept."""
         for scope in tuple(self._scopes):

@@ -18,9 +18,11 @@ from llm_orc.domain.outcome import Answered, Outcome, RunResult
 from llm_orc.errors import NotFound, UsageFailed
 from llm_orc.optimize.calls import Calls
 from llm_orc.optimize.dataset import Row, Split, split
+from llm_orc.optimize.estimate import Dry, Foreseen, foresee
+from llm_orc.optimize.judging import Judge
 from llm_orc.optimize.ledger import Ledger
-from llm_orc.optimize.meter import Limits, Meter, ProviderOf
-from llm_orc.optimize.metrics import Metric
+from llm_orc.optimize.meter import Account, Limits, Meter, ProviderOf
+from llm_orc.optimize.metrics import Judging, Metric, check_rows, metric_of
 from llm_orc.optimize.optimization import Findings, Optimization, Progress
 from llm_orc.optimize.prompting import State, state_json, state_of
 from llm_orc.optimize.search import Plan
@@ -29,6 +31,7 @@ from llm_orc.optimize.statistics import LEAST_ROWS
 from llm_orc.optimize.trials import Runner, Shown, Trials
 from llm_orc.orchestrator import AS_THE_FILE_SAYS, Orchestrator
 from llm_orc.orchestrator.completing import completed, has_choice
+from llm_orc.orchestrator.evaluating import Candidate, fitted, rows_for
 from llm_orc.plan.task_typing import task_of
 from llm_orc.run.asking import cost_of
 from llm_orc.run.render import as_text, composed, demo_prompt
@@ -41,6 +44,8 @@ from llm_orc.spec.rewrite_file import rewrite_file
 VERSION = 1
 """Part of every run's name: raised when the same command would search otherwise than before."""
 FEWEST = 4
+ITEMS = 3
+"""How many items a fan-out is expected to have, where nothing was run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +74,13 @@ class Optimizing:
         self.agents = open_agents(self.ensemble, agents)
         self.assigned: dict[str, str] = {}
 
-    def fitted(self, rows: Sequence[Row]) -> tuple[Row, ...]:
-        """The rows with the inputs that the ensemble takes. Raises `UsageFailed`."""
-        return tuple(replace(row, inputs=_fitted(self.ensemble, row)) for row in rows)
+    def rows(self, dataset: Path, expected: str | None = None) -> tuple[Row, ...]:
+        """The rows of a file with the inputs that the ensemble takes. Raises as `read_rows` does."""
+        rows = rows_for((Candidate(name="", ensemble=self.ensemble),), dataset, expected=expected)
+        return tuple(replace(row, inputs=self._inputs(row)) for row in rows)
+
+    def _inputs(self, row: Row) -> JsonObject:
+        return gather_inputs(self.ensemble, None, fitted(self.ensemble, row.inputs))
 
     def folder(self, plan: Plan, parts: Split, metric: str) -> Path:
         """Where this search is kept, made where it is new: the same command finds it again."""
@@ -112,18 +121,23 @@ class Optimizing:
         self,
         plan: Plan,
         parts: Split,
-        metric: Metric,
+        metric: str,
         folder: Path,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         told: Callable[[Progress], None] = lambda progress: None,
         interrupt: anyio.Event | None = None,
     ) -> Optimized:
-        """Search, test, and work out what becomes of the file. Nothing but the folder is written."""
+        """Search, test, and work out what becomes of the file. Nothing but the folder is written.
+
+        Raises `UsageFailed` or `InvalidFile` for a metric that cannot score the rows.
+        """
         with Calls(folder / "calls.db") as calls:
             meter = Meter(self._orchestrator.provider_of, calls, limits, cost_of)
             trials = Trials(self.ready(), self.runner(), viewed, meter, at_once=plan.at_once)
             heard: list[Optimization] = []
-            ledger = Ledger(trials, metric, lambda: heard[0].noticed(), plan.accept)
+            scoring = metric_of(metric, judging=self._judging(trials))
+            await check_rows((*parts.train, *parts.validation, *parts.held_out), scoring)
+            ledger = Ledger(trials, scoring, lambda: heard[0].noticed(), plan.accept)
             optimization = Optimization(plan, parts, ledger, folder / "dspy.log", told)
             heard.append(optimization)
             findings = await optimization.run(limits, interrupt)
@@ -138,6 +152,39 @@ class Optimizing:
                 assigned=self.assigned,
                 lessons=self.lessons(ledger, {row.id for row in (*parts.train, *parts.validation)}),
             )
+
+    def _judging(self, trials: Trials) -> Judging:
+        """Judges under the limits of the optimization."""
+
+        def of(name: str) -> Metric:
+            where, _, agent = name.partition("#")
+            judge = completed(self._orchestrator.load(where), None, None)
+            return Judge(judge, lambda inputs: trials.aside(judge, inputs), agent)
+
+        return of
+
+    async def estimate(self, plan: Plan, parts: Split, limits: Limits) -> tuple[Foreseen, ...]:
+        """What the search would take, without asking a model."""
+        ensemble = self.ready()
+        per_run = {
+            name: await self._calls_of(agent)
+            for name, agent in ensemble.agents.items()
+            if isinstance(agent.work, Llm)
+        }
+        return await foresee(ensemble, plan, parts, per_run, viewed, cost_of, limits)
+
+    async def _calls_of(self, agent: Agent) -> int:
+        """How many calls the agent's strategy makes for one answer, of a model that answers nothing."""
+        dry, account = Dry(), Account()
+        alone = replace(agent, depends_on=(), when=None, fan_out=None, input_key=None)
+        llm = agent.work
+        assert isinstance(llm, Llm)
+        work = replace(llm, prompt=None, output_schema=None, output_format="text", tools=())
+        ensemble = Ensemble(name="dry", agents={agent.name: replace(alone, work=work)}, outputs=(agent.name,))
+        with Calls(None) as calls:
+            meter = Meter(lambda model: dry, calls, Limits(), cost_of)
+            await self.runner()(ensemble, {"input": "dry"}, meter.providers(account))
+        return account.calls * (ITEMS if agent.fan_out is not None else 1)
 
     def ready(self) -> Ensemble:
         """The ensemble as `invoke` runs it."""
@@ -199,16 +246,26 @@ def open_agents(ensemble: Ensemble, named: Sequence[str]) -> tuple[str, ...]:
     return found
 
 
-def parted(rows: Sequence[Row], seed: int) -> Split:
-    """Rows to learn from, to choose by, and, where there are enough, to judge with. Raises `UsageFailed`."""
+def parted(
+    rows: Sequence[Row], seed: int, validation: Sequence[Row] = (), held_out: Sequence[Row] = ()
+) -> Split:
+    """Rows to learn from, to choose by, and, where there are enough, to judge with.
+
+    What is given for the last two is not taken from `rows`. Raises `UsageFailed`.
+    """
     if len(rows) < FEWEST:
         raise UsageFailed(f"{len(rows)} rows are too few", hint=f"give {LEAST_ROWS} or more")
-    few = len(rows) < LEAST_ROWS
-    parts = split(rows, seed, train=0.5, validation=0.5) if few else split(rows, seed)
-    if not parts.train or not parts.validation:
+    unseen = 0.0 if held_out or len(rows) + len(validation) < LEAST_ROWS else 0.3
+    train = 1 - unseen if validation else (1 - unseen) / 2
+    parts = split(rows, seed, train=train, validation=1 - unseen - train)
+    if not parts.train or not (parts.validation or validation):
         middle = len(rows) // 2
         parts = Split(train=tuple(rows[:middle]), validation=tuple(rows[middle:]), held_out=())
-    return parts
+    return Split(
+        train=parts.train,
+        validation=tuple(validation) or parts.validation,
+        held_out=tuple(held_out) or parts.held_out,
+    )
 
 
 def viewed(agent: Agent, inputs: JsonObject, outcomes: Mapping[str, Outcome]) -> Shown:
@@ -237,15 +294,3 @@ def _variables(agent: Agent, view: View, inputs: JsonObject) -> JsonObject:
     if agent.work.prompt is not None:
         return view.variables()
     return inputs if composed_variable(agent) is None else {"input": composed(view)}
-
-
-def _fitted(ensemble: Ensemble, row: Row) -> JsonObject:
-    given = row.inputs
-    try:
-        if len(given) == 1 and not given.keys() <= ensemble.inputs.keys():
-            (value,) = given.values()
-            if isinstance(value, str):
-                return gather_inputs(ensemble, value, {})
-        return gather_inputs(ensemble, None, given)
-    except UsageFailed as error:
-        raise UsageFailed(f"{row.source}: {error.message}", hint=error.hint) from error
