@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from llm_orc.optimize.dataset import Split
     from llm_orc.optimize.meter import Limits
     from llm_orc.optimize.search import Effort, GraphStrategy, Plan
-    from llm_orc.orchestrator.optimized import Optimized
-    from llm_orc.orchestrator.optimizing import Optimizing
+    from llm_orc.orchestrator.optimizing import Optimized, Optimizing
     from llm_orc.orchestrator.searching import Wish
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -66,8 +65,9 @@ Examples:
               help="labeled, bootstrap, random-search, bootstrap-optuna, copro, miprov2, simba, gepa, "
               'infer-rules, or several: "bootstrap -> gepa".')  # fmt: skip
 @click.option("--agents", help="Change these agents only, with commas between.")
-@click.option("--graph-strategy", type=click.Choice(["joint", "sequential", "alternating"]), default="joint",
-              show_default=True, help="Agents together, or one after the other, once or in rounds.")  # fmt: skip
+@click.option("--graph-strategy", type=click.Choice(["joint", "sequential", "alternating"]),
+              default="joint", show_default=True,
+              help="Agents together, or one after the other, once or in rounds.")  # fmt: skip
 @click.option("--effort", type=click.Choice(["light", "medium", "heavy"]), default="light", show_default=True,
               help="How many candidates are tried.")  # fmt: skip
 @click.option("--teacher", metavar="MODEL", help="Makes examples, and proposes prompts.")

@@ -47,7 +47,7 @@ def write_in_place(changes: Sequence[FileChange]) -> None:
 
 
 def write_beside(changes: Sequence[FileChange], ensemble: Path, output: Path) -> None:
-    """Write the changed ensemble to another file. Raises `UsageFailed` where a prompt is in one of its own."""
+    """Write the changed ensemble to another file. Raises `UsageFailed` where one with a prompt changes."""
     others = [change.path for change in changes if change.path != ensemble]
     if others:
         raise UsageFailed(f"--output: the change is in {others[0]} too", hint="write in place, or --dry-run")

@@ -49,7 +49,7 @@ def plan_of(wish: Wish, orchestrator: Orchestrator, agents: Sequence[str], rows:
             )
     proposer = _model(wish.proposer or wish.teacher, orchestrator)
     instructions = None if wish.instructions is None else read_instructions(wish.instructions, agents)
-    chain = (_suited(rows, proposer, instructions),)
+    chain: tuple[str, ...] = (_suited(rows, proposer, instructions),)
     if wish.optimizer != "auto":
         chain = chain_of(wish.optimizer, OPTIMIZERS)
     for name in chain:
