@@ -255,7 +255,7 @@ def parted(
     """
     if len(rows) < FEWEST:
         raise UsageFailed(f"{len(rows)} rows are too few", hint=f"give {LEAST_ROWS} or more")
-    unseen = 0.0 if held_out or len(rows) + len(validation) < LEAST_ROWS else 0.3
+    unseen = 0.0 if held_out else _unseen(len(rows), len(rows) + len(validation))
     train = 1 - unseen if validation else (1 - unseen) / 2
     parts = split(rows, seed, train=train, validation=1 - unseen - train)
     if not parts.train or not (parts.validation or validation):
@@ -266,6 +266,13 @@ def parted(
         validation=tuple(validation) or parts.validation,
         held_out=tuple(held_out) or parts.held_out,
     )
+
+
+def _unseen(rows: int, known: int) -> float:
+    """The share that is held out: more of few rows, so that they can show anything."""
+    if known < LEAST_ROWS:
+        return 0.0
+    return max(0.3, min(0.5, 1.3 * LEAST_ROWS / rows))
 
 
 def viewed(agent: Agent, inputs: JsonObject, outcomes: Mapping[str, Outcome]) -> Shown:

@@ -40,9 +40,11 @@ def colour_rows(count: int) -> list[Json]:
 
 
 def follows_examples(messages: Sequence[Json]) -> str:
-    """The colour that an earlier turn gave to the same verb, else `grey`."""
+    """The colour that an earlier turn gave to the same verb; `grey` without one, and wherever there is a 7."""
     *before, last = [m for m in messages if m["role"] != "system"]
     verb = next((verb for verb in COLOURS if verb in last["content"]), "")
+    if "7" in last["content"]:
+        return "grey"
     for asked, answered in zip(before[::2], before[1::2], strict=True):
         if verb and verb in asked["content"]:
             return str(answered["content"])
