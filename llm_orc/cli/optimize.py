@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import anyio
 import click
 
 from llm_orc.cli.optimize_progress import Progressing
+from llm_orc.cli.optimize_tune import Options, Turning, names, tune
 from llm_orc.cli.signals import interrupted_by_signals
 from llm_orc.cli.write import print_json, print_table, refuse_unwritable
 from llm_orc.domain.text import safe
@@ -25,23 +25,6 @@ if TYPE_CHECKING:
     from llm_orc.orchestrator.searching import Wish
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What the flags say about files and printing."""
-
-    trainset: Path
-    valset: Path | None
-    testset: Path | None
-    expected: str | None
-    metric: str
-    estimate: bool
-    dry_run: bool
-    output: Path | None
-    lessons: Path | None
-    as_json: bool
-    quiet: bool
 
 
 @click.command(
@@ -91,6 +74,12 @@ Examples:
 @click.option("--output", type=_FILE, help="Write the changed ensemble here instead of in place.")
 @click.option("--export-finetune", "lessons", type=_FILE,
               help="Also write the conversations that went well, for training elsewhere.")  # fmt: skip
+@click.option("--tune", metavar="WHAT",
+              help="Settings instead of prompts: models,temperature,samples,threshold,demos.")  # fmt: skip
+@click.option("--models", metavar="NAMES", help="With --tune models: further models to try.")
+@click.option("--trials", type=click.IntRange(2), default=30, show_default=True,
+              help="With --tune: how many settings are tried.")  # fmt: skip
+@click.option("--pick", type=click.IntRange(1), help="With --tune: write this line of the table.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
 def optimize(
@@ -99,7 +88,8 @@ def optimize(
     teacher: str | None, proposer: str | None, instructions: Path | None, demos: int, labeled_demos: int,
     accept: float, seed: int, concurrency: int, estimate: bool, max_calls: int | None,
     max_usd: float | None, max_seconds: float | None, dry_run: bool, output: Path | None,
-    lessons: Path | None, as_json: bool, quiet: bool,
+    lessons: Path | None, as_json: bool, quiet: bool, tune: str | None, models: str | None, trials: int,
+    pick: int | None,
 ) -> int:  # fmt: skip
     """Find better prompts and examples for ENSEMBLE with DSPy, and write them into its file.
 
@@ -115,15 +105,15 @@ def optimize(
     options = Options(
         trainset=trainset, valset=valset, testset=testset, expected=expected, metric=metric,
         estimate=estimate, dry_run=dry_run, output=output, lessons=lessons, as_json=as_json, quiet=quiet,
+        tuning=None if tune is None else Turning(names(tune), names(models), trials, pick),
     )  # fmt: skip
     wish = Wish(
         optimizer=optimizer, graph_strategy=graph_strategy, effort=effort, seed=seed, at_once=concurrency,
         accept=accept, demos=demos, labeled=labeled_demos, teacher=teacher, proposer=proposer,
         instructions=instructions,
     )  # fmt: skip
-    named = [name.strip() for name in agents.split(",")] if agents else []
     limits = Limits(calls=max_calls, usd=max_usd, seconds=max_seconds)
-    return anyio.run(_optimize, ensemble, named, wish, limits, options)
+    return anyio.run(_optimize, ensemble, names(agents), wish, limits, options)
 
 
 async def _optimize(ensemble: str, named: Sequence[str], wish: Wish, limits: Limits, options: Options) -> int:
@@ -134,7 +124,8 @@ async def _optimize(ensemble: str, named: Sequence[str], wish: Wish, limits: Lim
 
     async with Orchestrator() as orchestrator:
         optimizing = Optimizing(orchestrator, ensemble, named)
-        await optimizing.freeze_models()
+        if options.tuning is None:
+            await optimizing.freeze_models()
         rows, validation, held_out = (
             () if file is None else optimizing.rows(file, options.expected)
             for file in (options.trainset, options.valset, options.testset)
@@ -142,6 +133,8 @@ async def _optimize(ensemble: str, named: Sequence[str], wish: Wish, limits: Lim
         parts = parted(rows, wish.seed, validation, held_out)
         for row in leaked((*parts.train, *parts.validation), parts.held_out):
             click.echo(f"warning: {row.source} asks what a row to learn from asks", err=True)
+        if options.tuning is not None:
+            return await tune(optimizing, parts, wish, limits, options)
         plan = plan_of(wish, orchestrator, optimizing.agents, len(rows) + len(validation) + len(held_out))
         if options.estimate:
             return await _estimate(optimizing, plan, parts, limits, options)

@@ -226,20 +226,7 @@ class Optimization:
         return self._measured(origin, rows), self._measured(best, rows)
 
     def _measured(self, state: State, rows: Sequence[Row]) -> Measured | None:
-        known = self._ledger.scores.get(fingerprint(state), {})
-        if not rows or any(row.id not in known for row in rows):
-            return None
-        judged: list[Judged] = [known[row.id] for row in rows]
-        costs = [each.ran.usd for each in judged]
-        count = len(judged)
-        return Measured(
-            scores=tuple(each.scored.score for each in judged),
-            usd=None if None in costs else sum(cost for cost in costs if cost is not None) / count,
-            seconds=sum(each.ran.seconds for each in judged) / count,
-            calls=sum(each.ran.calls for each in judged) / count,
-            tokens=sum(each.ran.usage.input_tokens + each.ran.usage.output_tokens for each in judged) / count,
-            letters=size(state),
-        )
+        return measured(self._ledger, state, rows)
 
     def _verdict(self, best: State | None, held_out: Difference | None, stop: Stop | None) -> Verdict:
         if best is None:
@@ -251,3 +238,21 @@ class Optimization:
         if held_out.p is None or held_out.low is None:
             return "no claim"
         return "better" if held_out.known and held_out.low > 0 else "not proven"
+
+
+def measured(ledger: Ledger, state: State, rows: Sequence[Row]) -> Measured | None:
+    """What a state came to; None where it was not tried on every row."""
+    known = ledger.scores.get(fingerprint(state), {})
+    if not rows or any(row.id not in known for row in rows):
+        return None
+    judged: list[Judged] = [known[row.id] for row in rows]
+    costs = [each.ran.usd for each in judged]
+    count = len(judged)
+    return Measured(
+        scores=tuple(each.scored.score for each in judged),
+        usd=None if None in costs else sum(cost for cost in costs if cost is not None) / count,
+        seconds=sum(each.ran.seconds for each in judged) / count,
+        calls=sum(each.ran.calls for each in judged) / count,
+        tokens=sum(each.ran.usage.input_tokens + each.ran.usage.output_tokens for each in judged) / count,
+        letters=size(state),
+    )

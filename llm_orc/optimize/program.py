@@ -9,9 +9,9 @@ from __future__ import annotations
 import inspect
 import linecache
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import dspy
 from anyio.from_thread import BlockingPortal
@@ -25,6 +25,7 @@ from llm_orc.optimize.prompting import Prompting, State
 from llm_orc.optimize.slots import Layout, Slot
 from llm_orc.optimize.trials import Exploring, Ran, Trials
 
+T = TypeVar("T")
 NO_PROMPT = "Do what the message asks for."
 """Stands for a system prompt that is not there: DSPy would make one up."""
 MEMBERS = frozenset(dir(dspy.Module)) | {"held", "layout", "placed", "portal", "state", "trials"}
@@ -33,6 +34,19 @@ MEMBERS = frozenset(dir(dspy.Module)) | {"held", "layout", "placed", "portal", "
 
 class StopOptimization(BaseException):
     """Ends an optimizer where it stands. DSPy catches `Exception` and would score what was cut short as 0."""
+
+
+def in_loop(portal: BlockingPortal, work: Callable[..., Awaitable[T]], *given: Any) -> T:  # noqa: ANN401
+    """Work of the event loop, from a thread of DSPy's. Raises `StopOptimization` when nothing may be sent."""
+    try:
+        return portal.call(work, *given)
+    except Stopped:
+        raise StopOptimization from None
+    except RuntimeError as error:
+        # DSPy leaves threads behind that still want to evaluate when the search is over.
+        if "portal is not running" not in str(error):
+            raise
+        raise StopOptimization from None
 
 
 class EnsembleProgram(dspy.Module):  # type: ignore[misc]  # DSPy has no types
@@ -81,10 +95,7 @@ class EnsembleProgram(dspy.Module):  # type: ignore[misc]  # DSPy has no types
         inputs = {name: fields[field] for name, field in self.layout.inputs.items()}
         placed = self.placed()
         exploring = {slot.agent: how for slot, p in placed if (how := _exploring(p)) is not None}
-        try:
-            ran: Ran = self.portal.call(self.trials.ran, self.state(), inputs, exploring)
-        except Stopped:
-            raise StopOptimization from None
+        ran = in_loop(self.portal, self.trials.ran, self.state(), inputs, exploring)
         self._trace(placed, ran)
         prediction = dspy.Prediction(answer=as_text(ran.output) if not ran.failure else f"({ran.failure})")
         prediction._ran = ran

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 import anyio.to_thread
@@ -27,7 +26,6 @@ from llm_orc.optimize.slots import Layout, layout_of
 if TYPE_CHECKING:
     from llm_orc.optimize.optimizers import Making
 
-T = TypeVar("T")
 Effort = Literal["light", "medium", "heavy"]
 GraphStrategy = Literal["joint", "sequential", "alternating"]
 ROUNDS = 3
@@ -106,11 +104,13 @@ class Search:
 
     def _try_alone(self, state: State, open_agents: Collection[str], portal: BlockingPortal) -> None:
         """Try each of the user's instructions as it is: an optimizer may join them with examples only."""
+        from llm_orc.optimize.program import in_loop
+
         self.phase = "instructions"
         for agent in open_agents:
             for text in (self._plan.instructions or {}).get(agent, ()):
                 changed = {**state, agent: replace(state[agent], system_prompt=text)}
-                self._in_loop(portal, partial(self.mean, changed))
+                in_loop(portal, self.mean, changed)
 
     def _step(
         self, name: str, layout: Layout, state: State, open_agents: Collection[str], portal: BlockingPortal
@@ -140,6 +140,7 @@ class Search:
         import dspy
 
         from llm_orc.optimize.optimizers import Making
+        from llm_orc.optimize.program import in_loop
         from llm_orc.optimize.proposing import language_model
 
         plan = self._plan
@@ -148,7 +149,7 @@ class Search:
             ran = getattr(prediction, "_ran", None)
             if ran is None:
                 return Scored(0.0, "there is no output")
-            return self._in_loop(portal, partial(self._ledger.score, example._row, ran))
+            return in_loop(portal, self._ledger.score, example._row, ran)
 
         def metric(example: Any, prediction: Any, trace: Any = None) -> float:  # noqa: ANN401
             return scored(example, prediction).score
@@ -179,6 +180,7 @@ class Search:
 
     def _better(self, before: State, after: State, portal: BlockingPortal) -> State:
         """The best on the validation rows of the state before, the one after, and what was tried between."""
+        from llm_orc.optimize.program import in_loop
 
         async def compare() -> State:
             candidates = [before, after]
@@ -187,16 +189,7 @@ class Search:
             means = [await self.mean(state) for state in candidates]
             return candidates[means.index(max(means))]
 
-        return self._in_loop(portal, compare)
-
-    def _in_loop(self, portal: BlockingPortal, work: Callable[[], Awaitable[T]]) -> T:
-        """Work of the event loop, from the optimizers' thread."""
-        from llm_orc.optimize.program import StopOptimization
-
-        try:
-            return portal.call(work)
-        except Stopped:
-            raise StopOptimization from None
+        return in_loop(portal, compare)
 
     async def mean(self, state: State) -> float:
         """The mean score on all validation rows. Raises `Stopped`."""

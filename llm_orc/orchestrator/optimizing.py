@@ -14,7 +14,7 @@ from llm_orc.domain.completion import Usage
 from llm_orc.domain.edit import Edit, FileChange
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm
 from llm_orc.domain.json import JsonObject
-from llm_orc.domain.outcome import Answered, Outcome, RunResult
+from llm_orc.domain.outcome import RunResult
 from llm_orc.errors import NotFound, UsageFailed
 from llm_orc.optimize.calls import Calls
 from llm_orc.optimize.dataset import Row, Split, split
@@ -26,17 +26,16 @@ from llm_orc.optimize.metrics import Judging, Metric, check_rows, metric_of
 from llm_orc.optimize.optimization import Findings, Optimization, Progress
 from llm_orc.optimize.prompting import State, state_json, state_of
 from llm_orc.optimize.search import Plan
-from llm_orc.optimize.slots import composed_variable
 from llm_orc.optimize.statistics import LEAST_ROWS
-from llm_orc.optimize.trials import Runner, Shown, Trials
+from llm_orc.optimize.trials import Runner, Trials
 from llm_orc.orchestrator import AS_THE_FILE_SAYS, Orchestrator
 from llm_orc.orchestrator.completing import completed, has_choice
 from llm_orc.orchestrator.evaluating import Candidate, fitted, rows_for
+from llm_orc.orchestrator.viewing import viewed
 from llm_orc.plan.task_typing import task_of
 from llm_orc.run.asking import cost_of
-from llm_orc.run.render import as_text, composed, demo_prompt
+from llm_orc.run.render import as_text, demo_prompt
 from llm_orc.run.run import run_ensemble
-from llm_orc.run.view import View, list_of, view_of
 from llm_orc.spec.inputs import gather_inputs
 from llm_orc.spec.replace_file import replace_files
 from llm_orc.spec.rewrite_file import rewrite_file
@@ -68,7 +67,7 @@ class Optimizing:
     """One ensemble, prepared for a search. Raises `OrcError` before anything is spent."""
 
     def __init__(self, orchestrator: Orchestrator, ensemble: str | Path, agents: Sequence[str] = ()) -> None:
-        self._orchestrator = orchestrator
+        self.orchestrator = orchestrator
         self.path = orchestrator.locate(ensemble)
         self.ensemble = orchestrator.load(self.path)
         self.agents = open_agents(self.ensemble, agents)
@@ -99,7 +98,7 @@ class Optimizing:
         }  # fmt: skip
         text = json.dumps(described, sort_keys=True, default=str)
         name = f"{self.path.stem}-{sha256(text.encode()).hexdigest()[:10]}"
-        folder = self._orchestrator.project / ".llm-orc" / "optimize" / name
+        folder = self.orchestrator.project / ".llm-orc" / "optimize" / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -107,7 +106,7 @@ class Optimizing:
         """Choose the models once: else a better prompt and a better model could not be told apart."""
         if not has_choice(self.ensemble):
             return
-        foresight = await self._orchestrator.plan(self.ensemble, routing=AS_THE_FILE_SAYS)
+        foresight = await self.orchestrator.plan(self.ensemble, routing=AS_THE_FILE_SAYS)
         agents = dict(self.ensemble.agents)
         for name, expected in foresight.agents.items():
             work = agents[name].work if name in agents else None
@@ -132,7 +131,7 @@ class Optimizing:
         Raises `UsageFailed` or `InvalidFile` for a metric that cannot score the rows.
         """
         with Calls(folder / "calls.db") as calls:
-            meter = Meter(self._orchestrator.provider_of, calls, limits, cost_of)
+            meter = Meter(self.orchestrator.provider_of, calls, limits, cost_of)
             trials = Trials(self.ready(), self.runner(), viewed, meter, at_once=plan.at_once)
             heard: list[Optimization] = []
             scoring = metric_of(metric, judging=self._judging(trials))
@@ -158,7 +157,7 @@ class Optimizing:
 
         def of(name: str) -> Metric:
             where, _, agent = name.partition("#")
-            judge = completed(self._orchestrator.load(where), None, None)
+            judge = completed(self.orchestrator.load(where), None, None)
             return Judge(judge, lambda inputs: trials.aside(judge, inputs), agent)
 
         return of
@@ -188,11 +187,11 @@ class Optimizing:
 
     def ready(self) -> Ensemble:
         """The ensemble as `invoke` runs it."""
-        return completed(self.ensemble, None, self._orchestrator.settings.timeout_seconds)
+        return completed(self.ensemble, None, self.orchestrator.settings.timeout_seconds)
 
     def runner(self) -> Runner:
         """What runs one row."""
-        strategy_of = self._orchestrator.strategy_of
+        strategy_of = self.orchestrator.strategy_of
 
         async def run(ensemble: Ensemble, inputs: JsonObject, provider_of: ProviderOf) -> RunResult:
             return await run_ensemble(
@@ -224,7 +223,7 @@ class Optimizing:
                 value = after[key]
                 if value != before[name][key]:
                     edits.append(Edit(agent=name, key=key, value=value or (None if key == "demos" else "")))
-        return rewrite_file(self.path, edits, self._orchestrator.fleet)
+        return rewrite_file(self.path, edits, self.orchestrator.fleet)
 
 
 def write(changes: Sequence[FileChange]) -> None:
@@ -273,31 +272,3 @@ def _unseen(rows: int, known: int) -> float:
     if known < LEAST_ROWS:
         return 0.0
     return max(0.3, min(0.5, 1.3 * LEAST_ROWS / rows))
-
-
-def viewed(agent: Agent, inputs: JsonObject, outcomes: Mapping[str, Outcome]) -> Shown:
-    """What an agent saw, by variable, and what it said; nothing where a fan-out left items out."""
-    outcome = outcomes[agent.name]
-    assert isinstance(outcome, Answered)
-    assert isinstance(agent.work, Llm)
-    view = view_of(agent, inputs, outcomes)
-    if outcome.replaced is not None:
-        return ()
-    if agent.fan_out is None:
-        return ((_variables(agent, view, inputs), outcome.output),)
-    items = list_of(agent, agent.fan_out, view)
-    outputs = outcome.output if isinstance(outcome.output, list | tuple) else ()
-    if len(outputs) != len(items):
-        return ()
-    return tuple(
-        (_variables(agent, view.of_item(agent.fan_out, item), inputs), output)
-        for item, output in zip(items, outputs, strict=True)
-        if output is not None
-    )
-
-
-def _variables(agent: Agent, view: View, inputs: JsonObject) -> JsonObject:
-    assert isinstance(agent.work, Llm)
-    if agent.work.prompt is not None:
-        return view.variables()
-    return inputs if composed_variable(agent) is None else {"input": composed(view)}

@@ -40,7 +40,7 @@ def colour_rows(count: int) -> list[Json]:
 
 
 def follows_examples(messages: Sequence[Json]) -> str:
-    """The colour that an earlier turn gave to the same verb; `grey` without one, and wherever there is a 7."""
+    """The colour that an earlier turn gave to the same verb; `grey` without one, and where there is a 7."""
     *before, last = [m for m in messages if m["role"] != "system"]
     verb = next((verb for verb in COLOURS if verb in last["content"]), "")
     if "7" in last["content"]:
@@ -91,7 +91,7 @@ class Recording:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def do_POST(self) -> None:  # noqa: N802 - the base class names it
+            def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 recording.bodies.append(body)
                 text = answer(json.loads(body))

@@ -43,7 +43,23 @@ agents:
     model: *m
     system_prompt: Repeat.
 """
-ROWS = ["", " ", "\t", "yes", "null", "{x}", "{{ input }}", "a\u2028b", "🦜", "1e3", "~", "- a", "a: b", "# no", "%x"]
+ROWS = [
+    "",
+    " ",
+    "\t",
+    "yes",
+    "null",
+    "{x}",
+    "{{ input }}",
+    "a\u2028b",
+    "🦜",
+    "1e3",
+    "~",
+    "- a",
+    "a: b",
+    "# no",
+    "%x",
+]
 
 
 def answer(body: Json) -> str:
@@ -64,7 +80,11 @@ def quoted(text: str) -> str:
 
 def hostile_rows() -> list[Json]:
     return [
-        {"the question": f"{text}{number or ''}", "expected": "labelled", "agents": {"1st": f"labelled {text}"}}
+        {
+            "the question": f"{text}{number or ''}",
+            "expected": "labelled",
+            "agents": {"1st": f"labelled {text}"},
+        }
         for number in range(2)
         for text in ROWS
     ]
