@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from llm_orc.domain.json import JsonValue
 from llm_orc.optimize.meter import Stopped
 
+ATTEMPTS = 4
+"""How often, on average, a sampler may come back to what was measured already."""
 Settings = Mapping[str, JsonValue]
 """Knob name -> what it is set to."""
 
@@ -66,7 +68,9 @@ async def tune(
         knob.name: optuna.distributions.CategoricalDistribution(range(len(knob.choices))) for knob in knobs
     }
     measured: dict[tuple[int, ...], Point] = {}
-    for _ in range(trials):
+    for _ in range(trials * ATTEMPTS):
+        if len(measured) == trials:
+            break
         trial = study.ask(places)
         place = tuple(trial.params[knob.name] for knob in knobs)
         if place not in measured:
