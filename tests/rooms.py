@@ -52,7 +52,7 @@ HOMES: dict[str, set[str]] = {
         "serve",
         "optimize",
     },
-    "sqlite3": {"run"},
+    "sqlite3": {"run", "optimize/calls.py"},
     "mcp": {"run/mcp_servers.py", "serve"},
     "httpx": {"providers/http.py"},
     "httpx2": {"providers/http.py"},
@@ -65,6 +65,7 @@ HOMES: dict[str, set[str]] = {
     "rich": {"trace", "cli"},
     "click": {"cli"},
     "dspy": {"optimize"},
+    "optuna": {"optimize/tuning.py"},
     "ray": {"engines"},
     "starlette": {"serve"},
 }

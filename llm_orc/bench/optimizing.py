@@ -15,7 +15,7 @@ from llm_orc.optimize.dataset import Row, Split
 from llm_orc.optimize.evaluation import evaluate
 from llm_orc.optimize.metrics import metric_of
 from llm_orc.optimize.optimization import Findings
-from llm_orc.optimize.search import Plan
+from llm_orc.optimize.search_plan import Plan
 from llm_orc.optimize.statistics import difference
 from llm_orc.orchestrator import Orchestrator
 from llm_orc.orchestrator.evaluating import invoking

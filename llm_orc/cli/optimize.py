@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from llm_orc.domain.json import JsonValue
     from llm_orc.optimize.dataset import Split
     from llm_orc.optimize.meter import Limits
-    from llm_orc.optimize.search import Effort, GraphStrategy, Plan
+    from llm_orc.optimize.search_plan import Effort, GraphStrategy, Plan
     from llm_orc.orchestrator.optimizing import Optimized, Optimizing
     from llm_orc.orchestrator.searching import Wish
 

@@ -19,7 +19,7 @@ from llm_orc.optimize.ledger import Ledger
 from llm_orc.optimize.meter import CostOf, Limits, Meter, ProviderOf
 from llm_orc.optimize.metrics import Scored
 from llm_orc.optimize.optimization import Optimization
-from llm_orc.optimize.search import Plan
+from llm_orc.optimize.search_plan import Plan
 from llm_orc.optimize.trials import Trials, Viewer
 
 CHANCES = (0.05, 0.5, 0.95)

@@ -9,7 +9,7 @@ from llm_orc.domain.json import JsonValue
 from llm_orc.optimize.dataset import Split
 from llm_orc.optimize.optimization import Findings, Measured, Progress
 from llm_orc.optimize.prompting import state_json
-from llm_orc.optimize.search import Plan
+from llm_orc.optimize.search_plan import Plan
 from llm_orc.optimize.statistics import LEAST_ROWS, detectable
 
 _UNKNOWN_SPREAD = 0.5

@@ -14,7 +14,8 @@ from llm_orc.optimize.dataset import Row, Split
 from llm_orc.optimize.ledger import Judged, Ledger
 from llm_orc.optimize.meter import Limits, Meter, Stop, Stopped
 from llm_orc.optimize.prompting import State, fingerprint, size
-from llm_orc.optimize.search import RACED, Plan, Search, judge_all
+from llm_orc.optimize.search import RACED, Search, judge_all
+from llm_orc.optimize.search_plan import Plan
 from llm_orc.optimize.statistics import Difference, difference, mean
 
 Verdict = Literal["better", "no gain", "not proven", "no claim", "stopped"]

@@ -28,7 +28,7 @@ from dspy.teleprompt import (
 from dspy.teleprompt.gepa import InstructionProposer
 
 from llm_orc.optimize.proposing import Lenient
-from llm_orc.optimize.search import Effort
+from llm_orc.optimize.search_plan import Effort
 
 _LEVEL: Mapping[Effort, int] = {"light": 0, "medium": 1, "heavy": 2}
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
 from anyio.from_thread import BlockingPortal
 
-from llm_orc.domain.model import Model
 from llm_orc.domain.text import as_text
 from llm_orc.errors import UsageFailed
 from llm_orc.optimize.dataset import Row, Split
@@ -21,39 +20,16 @@ from llm_orc.optimize.ledger import Ledger
 from llm_orc.optimize.meter import Stopped
 from llm_orc.optimize.metrics import Scored, alternatives
 from llm_orc.optimize.prompting import State, fingerprint, state_of
+from llm_orc.optimize.search_plan import Plan
 from llm_orc.optimize.slots import Layout, layout_of
 
 if TYPE_CHECKING:
     from llm_orc.optimize.optimizers import Making
 
-Effort = Literal["light", "medium", "heavy"]
-GraphStrategy = Literal["joint", "sequential", "alternating"]
 ROUNDS = 3
 """How often `alternating` goes through the agents as long as it helps."""
 RACED = 5
 """Candidates that are tried on every validation row in the end."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What is searched. `chain` are optimizers, one after the other; `instructions` the user's own, by agent.
-
-    `accept` is the score from which an answer may become an example; `demos` bounds the examples that
-    models make, `labeled` those of the dataset. `proposer` writes prompts, `teacher` makes examples.
-    """
-
-    agents: tuple[str, ...]
-    chain: tuple[str, ...]
-    graph_strategy: GraphStrategy = "joint"
-    effort: Effort = "light"
-    seed: int = 0
-    at_once: int = 8
-    accept: float = 1.0
-    demos: int = 4
-    labeled: int = 8
-    instructions: Mapping[str, Sequence[str]] | None = None
-    teacher: Model | None = None
-    proposer: Model | None = None
 
 
 class Search:

@@ -10,7 +10,7 @@ from llm_orc.domain.edit import FileChange
 from llm_orc.domain.json import JsonValue
 from llm_orc.errors import UsageFailed
 from llm_orc.optimize.findings import findings_json, markdown
-from llm_orc.optimize.search import Plan
+from llm_orc.optimize.search_plan import Plan
 from llm_orc.orchestrator.optimizing import Optimized
 from llm_orc.spec.replace_file import replace_files
 

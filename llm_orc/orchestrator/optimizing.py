@@ -25,7 +25,7 @@ from llm_orc.optimize.meter import Account, Limits, Meter, ProviderOf
 from llm_orc.optimize.metrics import Judging, Metric, check_rows, metric_of
 from llm_orc.optimize.optimization import Findings, Optimization, Progress
 from llm_orc.optimize.prompting import State, state_json, state_of
-from llm_orc.optimize.search import Plan
+from llm_orc.optimize.search_plan import Plan
 from llm_orc.optimize.statistics import LEAST_ROWS
 from llm_orc.optimize.trials import Runner, Trials
 from llm_orc.orchestrator import AS_THE_FILE_SAYS, Orchestrator

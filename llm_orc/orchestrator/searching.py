@@ -10,7 +10,8 @@ from pathlib import Path
 from llm_orc.domain.json import parse_json
 from llm_orc.domain.model import Model
 from llm_orc.errors import NotAvailable, NotFound, UsageFailed
-from llm_orc.optimize.search import Effort, GraphStrategy, Plan, chain_of
+from llm_orc.optimize.search import chain_of
+from llm_orc.optimize.search_plan import Effort, GraphStrategy, Plan
 from llm_orc.optimize.statistics import LEAST_ROWS
 from llm_orc.orchestrator import Orchestrator
 

@@ -14,7 +14,7 @@ from llm_orc import Orchestrator
 from llm_orc.domain.completion import Provider
 from llm_orc.optimize.dataset import Split
 from llm_orc.optimize.meter import Limits
-from llm_orc.optimize.search import Plan
+from llm_orc.optimize.search_plan import Plan
 from llm_orc.orchestrator.optimizing import Optimized, Optimizing, parted
 from llm_orc.orchestrator.searching import Wish, plan_of
 
