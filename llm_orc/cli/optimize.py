@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
+from llm_orc.cli.datasets import SHIPPED, dataset_file
 from llm_orc.cli.optimize_progress import Progressing
 from llm_orc.cli.optimize_tune import Options, Turning, names, tune
 from llm_orc.cli.signals import interrupted_by_signals
@@ -36,11 +37,10 @@ Examples:
 """
 )
 @click.argument("ensemble")
-@click.option("--trainset", type=click.Path(path_type=Path), required=True, metavar="FILE",
-              help="Rows with known answers; a third of them is held out.")  # fmt: skip
-@click.option("--valset", type=click.Path(path_type=Path), metavar="FILE", help="Rows to choose by.")
-@click.option("--testset", type=click.Path(path_type=Path), metavar="FILE",
-              help="Rows to judge with, looked at once.")  # fmt: skip
+@click.option("--trainset", required=True, metavar="FILE",
+              help=f"Rows with known answers, or {SHIPPED}; a third of them is held out.")  # fmt: skip
+@click.option("--valset", metavar="FILE", help="Rows to choose by.")
+@click.option("--testset", metavar="FILE", help="Rows to judge with, looked at once.")
 @click.option("--expected", metavar="COLUMN", help="The column that holds the answer.")
 @click.option("--metric", default="exact", show_default=True,
               help="As of eval: exact, contains, numeric, json, judge:ENSEMBLE, file.py:f ...")  # fmt: skip
@@ -83,7 +83,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
 def optimize(
-    ensemble: str, trainset: Path, valset: Path | None, testset: Path | None, expected: str | None,
+    ensemble: str, trainset: str, valset: str | None, testset: str | None, expected: str | None,
     metric: str, optimizer: str, agents: str | None, graph_strategy: GraphStrategy, effort: Effort,
     teacher: str | None, proposer: str | None, instructions: Path | None, demos: int, labeled_demos: int,
     accept: float, seed: int, concurrency: int, estimate: bool, max_calls: int | None,
@@ -127,7 +127,7 @@ async def _optimize(ensemble: str, named: Sequence[str], wish: Wish, limits: Lim
         if options.tuning is None:
             await optimizing.freeze_models()
         rows, validation, held_out = (
-            () if file is None else optimizing.rows(file, options.expected)
+            () if file is None else optimizing.rows(dataset_file(file), options.expected)
             for file in (options.trainset, options.valset, options.testset)
         )
         parts = parted(rows, wish.seed, validation, held_out)

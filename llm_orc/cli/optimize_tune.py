@@ -39,9 +39,9 @@ class Turning:
 class Options:
     """What the flags say about files and printing."""
 
-    trainset: Path
-    valset: Path | None
-    testset: Path | None
+    trainset: str
+    valset: str | None
+    testset: str | None
     expected: str | None
     metric: str
     estimate: bool
