@@ -30,6 +30,7 @@ from llm_orc.orchestrator import Orchestrator
 from llm_orc.orchestrator.evaluating import Candidate, candidates, invoking, metric_for, rows_for
 
 _STEPS = 10
+_TOLD = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,7 @@ class Options:
     epilog="""\b
 Examples:
   llm-orc eval quickstart --dataset word-problems --metric numeric --limit 20
-  llm-orc eval quickstart --dataset word-problems --metric numeric --model tiny-medium --model tiny-large
+  llm-orc eval hello --dataset word-problems --metric numeric --model tiny-medium --model tiny-large
   llm-orc eval review.yaml --dataset cases.jsonl --metric judge:grader --baseline before.json
 """,
 )
@@ -200,17 +201,20 @@ def _chosen(rows: tuple[Row, ...], options: Options) -> tuple[Row, ...]:
 
 
 class _Progress:
-    """A line on standard error for each row that fails, and for each tenth of the rows."""
+    """A line on standard error for each of the first rows that fail, and for each tenth of the rows."""
 
     def __init__(self, name: str, rows: int) -> None:
         self._name, self._rows = name, rows
-        self._done, self._score = 0, 0.0
+        self._done, self._failed, self._score = 0, 0, 0.0
 
     def __call__(self, row: ScoredRow) -> None:
         self._done += 1
         self._score += row.score
         if row.error is not None:
-            click.echo(f"{self._name}: row {row.row.id} failed: {one_line(row.error.message, 200)}", err=True)
+            self._failed += 1
+            if self._failed <= _TOLD:
+                said = one_line(row.error.message, 200)
+                click.echo(f"{self._name}: row {row.row.id} failed: {said}", err=True)
         if self._done * _STEPS // self._rows > (self._done - 1) * _STEPS // self._rows:
             score = self._score / self._done
             click.echo(f"{self._name}: {self._done}/{self._rows} rows, score {score:.3f} so far", err=True)

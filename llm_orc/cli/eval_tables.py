@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from llm_orc.cli.write import print_table
-from llm_orc.domain.text import as_text, dollars, one_line, safe, seconds
+from llm_orc.domain.text import dollars, one_line, safe, seconds
 from llm_orc.optimize.confusion import Confusion, confusion_of
 from llm_orc.optimize.evaluation import Evaluation, ScoredRow
 from llm_orc.optimize.report import Report, agent_scores, claim, compared, interval_of, score_of
@@ -59,7 +59,7 @@ def _row(row: ScoredRow) -> list[str]:
         row.row.id,
         f"{row.score:.2f}",
         "-" if row.row.expected is None else one_line(row.row.expected, _ANSWER),
-        "-" if row.output is None else one_line(as_text(row.output), _OUTPUT),
+        "-" if row.output is None else one_line(row.output, _OUTPUT),
         f"{row.usage.input_tokens}+{row.usage.output_tokens}",
         dollars(row.cost_usd),
         seconds(row.seconds),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, time
 from decimal import Decimal
@@ -16,6 +17,9 @@ from llm_orc.optimize.records import Record
 
 if TYPE_CHECKING:
     import pyarrow
+
+
+_SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 
 
 def arrow_records(path: Path) -> list[Record]:
@@ -64,6 +68,9 @@ def _tables(path: Path) -> list[pyarrow.Table]:
             f"the folder {path} is no dataset",
             hint="it has neither Parquet files nor what datasets.save_to_disk writes",
         )
+    splits = sorted({_SHARD.sub("", file.stem) for file in files})
+    if len(splits) > 1:
+        raise UsageFailed(f"{path} holds several files: {', '.join(splits)}", hint="give one of them")
     return [parquet.ParquetFile(file).read() for file in files]
 
 

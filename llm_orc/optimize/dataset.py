@@ -207,8 +207,16 @@ def _place(row: Row, seed: int) -> float:
 
 
 def _question(row: Row) -> str:
-    text = unicodedata.normalize("NFKC", _canonical(row.inputs))
-    return " ".join(text.casefold().split())
+    return _canonical(_plain(row.inputs))
+
+
+def _plain(value: JsonValue) -> JsonValue:
+    """Texts without what does not change what they ask."""
+    if isinstance(value, str):
+        return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, Sequence) else value
 
 
 def _canonical(value: JsonValue) -> str:

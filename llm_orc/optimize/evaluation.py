@@ -11,7 +11,7 @@ import anyio
 
 from llm_orc.domain.completion import Usage
 from llm_orc.domain.json import JsonValue
-from llm_orc.domain.outcome import NO_USAGE, Answered, Cause, Failed, RunResult
+from llm_orc.domain.outcome import NO_USAGE, Answered, Cause, Failed, Outcome, RunResult
 from llm_orc.errors import InvalidFile, JournalFailed, OrcError, UsageFailed
 from llm_orc.optimize.dataset import Row
 from llm_orc.optimize.metrics import Metric, Scored
@@ -171,23 +171,31 @@ async def _scored(seen: ScoredRow, result: RunResult, metric: Metric) -> ScoredR
     try:
         verdict = await metric(seen.row, seen.output)
         agents = {
-            agent: await metric(replace(seen.row, expected=label), outcome.output)
+            agent: await _of_agent(replace(seen.row, expected=label), result.agents[agent], metric)
             for agent, label in seen.row.labels.items()
-            if isinstance(outcome := result.agents.get(agent), Answered)
+            if agent in result.agents
         }
     except _FATAL:
         raise
     except OrcError as error:
         return replace(seen, error=_cause(error))
     verdicts = (verdict, *agents.values())
+    faults = [each.fault for each in verdicts if each.fault is not None]
     return replace(
         seen,
-        score=verdict.score,
+        error=_cause(faults[0]) if faults else None,
+        score=0.0 if faults else verdict.score,
         feedback=verdict.feedback,
         agents=agents,
         usage=sum((each.usage for each in verdicts), seen.usage),
         cost_usd=_added((seen.cost_usd, *(each.cost_usd for each in verdicts))),
     )
+
+
+async def _of_agent(row: Row, outcome: Outcome, metric: Metric) -> Scored:
+    if isinstance(outcome, Answered):
+        return await metric(row, outcome.output)
+    return Scored(0.0, outcome.cause.message)
 
 
 def _cause(error: OrcError) -> Cause:

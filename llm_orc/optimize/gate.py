@@ -71,7 +71,8 @@ def reasons(
     """Why it is not good enough, a sentence each; empty where it is."""
     said = []
     if evaluation.failed:
-        said.append(f"{evaluation.name}: {len(evaluation.failed)} rows failed")
+        rows = "1 row" if len(evaluation.failed) == 1 else f"{len(evaluation.failed)} rows"
+        said.append(f"{evaluation.name}: {rows} failed")
     if min_score is not None and (not evaluation.rows or _mean(evaluation) < min_score):
         score = f"{_mean(evaluation):.4f}" if evaluation.rows else "no score"
         said.append(f"{evaluation.name}: {score} is below --min-score {min_score:g}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
+from llm_orc.answers.equivalence import number
 from llm_orc.answers.extraction import auto, json_in
-from llm_orc.answers.numbers import quantity
 from llm_orc.domain.ensemble import Ensemble
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.outcome import Answered, Failed, RunResult
@@ -19,6 +21,7 @@ Ask = Callable[[JsonObject], Awaitable[RunResult]]
 
 _RIGHT = {"yes", "true", "correct", "right", "pass", "passed", "good"}
 _WRONG = {"no", "false", "incorrect", "wrong", "fail", "failed", "bad"}
+_MARKED = re.compile(r"\b(?:score|rating|grade|verdict)\b[*_]{0,3}\s?(?:is|:|=)\s?([^\n]+)", re.IGNORECASE)
 _SHOWN = 100
 
 
@@ -42,8 +45,11 @@ class Judge:
 
     async def __call__(self, row: Row, output: JsonValue) -> Scored:
         result = await self._ask(judge_inputs(self._ensemble, row, output))
-        said = verdict(self._output(result))
-        return Scored(said.score, said.feedback, result.usage, result.cost_usd)
+        try:
+            said = verdict(self._output(result))
+        except AgentFailed as error:
+            said = Scored(0.0, fault=error)
+        return replace(said, usage=result.usage, cost_usd=result.cost_usd)
 
     def _output(self, result: RunResult) -> JsonValue:
         if self._agent:
@@ -90,11 +96,13 @@ def verdict(output: JsonValue) -> Scored:
 
 
 def _said(text: str) -> float | None:
-    answer = (auto(text) or "").strip()
+    """What follows the last "score:" or the like, else the answer."""
+    *_, marked = ("", *_MARKED.findall(text))
+    answer = (marked or auto(text) or "").strip(" *_\t\r\n")
     word = answer.split()[0].strip(".,:;!*").casefold() if answer else ""
     if word in _RIGHT | _WRONG:
         return float(word in _RIGHT)
-    found = quantity(answer)
+    found = number(answer)
     return float(found[1]) if found is not None and not found[0] else None
 
 

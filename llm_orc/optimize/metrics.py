@@ -42,12 +42,14 @@ class Scored:
     """`feedback` is what a better answer would have to mend, "" for a perfect one.
 
     `usage` and `cost_usd` are what the scoring itself took, as a judge's does; the cost is None when unknown.
+    `fault` says why there is no score where that took something too; the score is 0 then.
     """
 
     score: float
     feedback: str = ""
     usage: Usage = Usage()
     cost_usd: float | None = 0.0
+    fault: OrcError | None = None
 
 
 class Metric(Protocol):

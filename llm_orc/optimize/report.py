@@ -36,12 +36,13 @@ def interval_of(evaluation: Evaluation, seed: int) -> tuple[float, float] | None
 
 
 def agent_scores(evaluation: Evaluation) -> dict[str, float]:
-    """The mean score of each agent that rows have labels for, over those rows; no answer counts 0."""
+    """The mean score of each agent that rows have labels for; rows that failed count 0."""
     found: dict[str, list[float]] = {}
     for row in evaluation.rows:
         for agent in row.row.labels:
-            scored = row.agents.get(agent)
-            found.setdefault(agent, []).append(scored.score if scored is not None else 0.0)
+            if row.error is not None or agent in row.agents:
+                scored = row.agents.get(agent)
+                found.setdefault(agent, []).append(0.0 if scored is None else scored.score)
     return {agent: mean(scores) for agent, scores in found.items()}
 
 

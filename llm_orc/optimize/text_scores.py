@@ -9,9 +9,8 @@ from collections import Counter
 from fractions import Fraction
 from typing import TypeAlias
 
-from llm_orc.answers.equivalence import same
+from llm_orc.answers.equivalence import number, same
 from llm_orc.answers.extraction import PATTERN_READS, auto, last_number
-from llm_orc.answers.numbers import quantity
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.text import as_text, one_line
 from llm_orc.errors import UsageFailed
@@ -102,7 +101,7 @@ def _trimmed(value: JsonValue) -> str:
 def _quantity(value: JsonValue) -> tuple[str, Fraction] | None:
     text = as_text(value)
     for find in (auto, last_number):
-        found = quantity(find(text) or "")
+        found = number(find(text) or "")
         if found is not None:
             return found
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,8 +60,7 @@ def rows_for(compared: Sequence[Candidate], dataset: Path, *, expected: str | No
         Problem(file=file, line=int(line), column=1, message=fault.message, hint=fault.hint)
         for row in rows
         for file, _, line in (row.source.rpartition(":"),)
-        for candidate in compared
-        if (fault := _fault(candidate.ensemble, row)) is not None
+        for fault in _faults(compared, row)
     ]
     if problems:
         raise InvalidFile(shortened(problems))
@@ -110,12 +109,16 @@ def fitted(ensemble: Ensemble, inputs: JsonObject) -> JsonObject:
     return {next(iter(ensemble.inputs)): inputs[names[0]]}
 
 
-def _fault(ensemble: Ensemble, row: Row) -> UsageFailed | None:
-    try:
-        gather_inputs(ensemble, None, fitted(ensemble, row.inputs))
-    except UsageFailed as error:
-        return error
-    return None
+def _faults(compared: Sequence[Candidate], row: Row) -> Iterator[UsageFailed]:
+    agents = list(dict.fromkeys(name for candidate in compared for name in candidate.ensemble.agents))
+    for name in row.labels:
+        if name not in agents:
+            yield UsageFailed(f"there is no agent {name!r}", hint=f"agents: {', '.join(agents)}")
+    for candidate in compared:
+        try:
+            gather_inputs(candidate.ensemble, None, fitted(candidate.ensemble, row.inputs))
+        except UsageFailed as error:
+            yield error
 
 
 def _name(ensemble: str, model: str | None, *, many: bool) -> str:
