@@ -44,10 +44,10 @@ def refuse_shared(text: str, span: Span, places: Iterable[int]) -> NoReturn:
     )
 
 
-def comments_between(text: str, nodes: list[Span], start: int) -> list[str]:
-    """The comments from `start` to the end of the last of the nodes, which follow each other."""
-    end = nodes[-1].end if nodes else start
-    return comments(text, Span("sequence", start, start, end, end, "flow", items=nodes), start)
+def comments_between(text: str, nodes: list[Span], start: int, end: int = 0) -> list[str]:
+    """The comments from `start` to `end` or to the end of the last of the nodes, which follow each other."""
+    last = nodes[-1].end
+    return comments(text, Span("sequence", start, start, last, last, "flow", items=nodes), start, end)
 
 
 def comments_of_lines(text: str, nodes: list[Span], start: int) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
@@ -32,7 +33,9 @@ def replace_files(changes: Sequence[FileChange]) -> None:
 
 
 def replace_file(change: FileChange) -> None:
-    """Write beside the file, then rename over it. Mode and owner stay; a link stays and its target changes.
+    """Write beside the file, then rename over it.
+
+    Mode, owner and access lists stay; a link stays, and its target changes.
 
     Raises `RewriteRefused` when the file is not what it was when it was read, is no regular file, may not be
     written, has other names (hard links), or cannot be replaced by the system.
@@ -46,7 +49,7 @@ def replace_file(change: FileChange) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(change.after)
             file.flush()
-            _keep_owner(file.fileno(), status)
+            _keep_rights(target, file.fileno(), status)
             os.fsync(file.fileno())
         _check(change, *_target(change.path))
         new.replace(target)
@@ -90,11 +93,19 @@ def _check(change: FileChange, target: Path, status: os.stat_result) -> None:
         )
 
 
-def _keep_owner(file: int, status: os.stat_result) -> None:
+def _keep_rights(target: Path, file: int, status: os.stat_result) -> None:
     now = os.fstat(file)
     if (now.st_uid, now.st_gid) != (status.st_uid, status.st_gid):
         os.fchown(file, status.st_uid, status.st_gid)
     os.fchmod(file, stat.S_IMODE(status.st_mode))
+    if sys.platform != "linux":  # elsewhere Python cannot read access lists
+        return
+    names: list[str] = []
+    with suppress(OSError):  # a file system without attributes
+        names = os.listxattr(target)
+    for name in names:
+        if name.startswith(("system.posix_acl", "user.")):  # the others are the system's to set
+            os.setxattr(file, name, os.getxattr(target, name))
 
 
 def _sync(folder: Path) -> None:

@@ -58,17 +58,37 @@ def rewrite(text: _Text, edits: Iterable[Edit], name: str = "the file") -> _Text
             raise RewriteRefused(f"{name} is not UTF-8 text: {error}", hint="save it as UTF-8") from error
     mark = _BOM if text.startswith(_BOM) else ""
     body = text.removeprefix(_BOM)
+    groups: dict[tuple[str, str], list[Edit]] = {}
     for edit in edits:
-        body = _edited(body, edit, name)
+        groups.setdefault((edit.agent, edit.key.split(".")[0]), []).append(edit)
+    body = _all_edited(body, list(groups.values()), name)
     if len((mark + body).encode()) > MAX_BYTES:
         raise RewriteRefused(f"{name} would be larger than {MAX_BYTES >> 20} MiB")
     return mark + body
 
 
+def _all_edited(text: str, groups: list[list[Edit]], name: str) -> str:
+    """What is refused is tried again after the others: they may replace the aliases that stand in the way."""
+    refused: list[list[Edit]] = []
+    for group in groups:
+        try:
+            done = text
+            for edit in group:
+                done = _edited(done, edit, name)
+            text = done
+        except RewriteRefused:
+            if len(groups) == 1:
+                raise
+            refused.append(group)
+    if len(refused) == len(groups):
+        return _all_edited(text, refused[:1], name)
+    return _all_edited(text, refused, name) if refused else text
+
+
 def _edited(text: str, edit: Edit, name: str) -> str:
     value = _checked(edit)
     data = _data(text, name)
-    step = _Step(_index(data, edit.agent), tuple(edit.key.split(".")), value)
+    step = _grounded(data, _Step(_index(data, edit.agent), tuple(edit.key.split(".")), value))
     if _same(data, _changed(data, step, edit), step):
         return text
     parts = list(_parts(_at(data, step), step))
@@ -81,6 +101,14 @@ def _edited(text: str, edit: Edit, name: str) -> str:
         return done
     except RewriteRefused:
         return _stepped(text, step, edit, name)
+
+
+def _grounded(data: Data, step: _Step) -> _Step:
+    """With the mappings that are not there yet as a part of the value."""
+    path, value = step.path, step.value
+    while len(path) > 1 and _at(data, _Step(step.index, path[:-1], None)) is None:
+        path, value = path[:-1], None if value is None else {path[-1]: value}
+    return _Step(step.index, path, value)
 
 
 def _parts(before: JsonValue, step: _Step) -> Iterator[_Step]:
@@ -191,8 +219,8 @@ def _with(value: JsonValue, path: tuple[str, ...], new: JsonValue, edit: Edit) -
         value = {"type": value}
     if not isinstance(value, dict):
         raise RewriteRefused(
-            f"agent {shown(edit.agent)} has no mapping in which to set {shown(edit.key)}",
-            hint="set the whole strategy",
+            f"agent {shown(edit.agent)} has no settings in which to set {shown(edit.key)}",
+            hint=f"set {shown(edit.key.rpartition('.')[0])}",
         )
     key, *rest = path
     members = dict(value)

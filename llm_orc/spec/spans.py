@@ -91,7 +91,8 @@ def comments(text: str, node: Span, start: int, end: int = 0) -> list[str]:
         if leaf.is_block:
             found += [header_comment(text, leaf).strip()] if header_comment(text, leaf) else []
         at = leaf.end
-    return found + _COMMENT.findall(text, at, max(at, node.end, end))
+    found += _COMMENT.findall(text, at, max(at, node.end, end))
+    return [comment.rstrip() for comment in found]
 
 
 def header_comment(text: str, node: Span) -> str:

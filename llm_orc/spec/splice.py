@@ -41,7 +41,7 @@ class Splice:
         if self.target.kind == "alias":
             yield self._beside_alias()
         elif self.value is None:
-            yield self._remove()
+            yield from self._remove()
         else:
             yield from self._set(self.value)
 
@@ -134,10 +134,10 @@ class Splice:
             kept.remove(own_comment.strip())
         if "!" in text[old.outer : old.start] and not kept:  # a tag is of the old value
             start, inline = old.outer, f"&{old.anchor} {inline}" if old.anchor else inline
-        colon = len(text[:start].rstrip(" \t\r\n"))
-        apart = not inline or line_start(text, start) > colon
-        if apart and key is not None and colon > key.end and text[colon - 1] == ":" and not manner.flow:
-            start = colon
+        between = text[key.end : start] if key is not None else ""
+        apart = not inline or "\n" in between or "\r" in between
+        if apart and between.strip() == ":" and not manner.flow:  # up to the colon, unless comments are there
+            start = len(text[:start].rstrip(" \t\r\n"))
         if key is not None and ":" not in text[key.end : start]:
             inline = f": {inline}"
         elif inline and start and not text[start - 1].isspace():
@@ -186,7 +186,7 @@ class Splice:
         earlier = [pair for pair in members if pair[0].value in _ORDER[: _ORDER.index(self._key)]]
         return max(earlier or members[:1], key=lambda pair: _ORDER.index(pair[0].value) if earlier else 0)
 
-    def _remove(self) -> Patch:
+    def _remove(self) -> Iterator[Patch]:
         found = self.target.member(self._key)
         if found is None:
             raise RewriteRefused(
@@ -196,7 +196,11 @@ class Splice:
         key, old = found
         check_shared(self.text, [old])
         if self.target.style == "flow":
-            return self._remove_in_flow(key, old)
+            yield self._remove_in_flow(key, old)
+        else:
+            yield self._remove_lines(key, old)
+
+    def _remove_lines(self, key: Span, old: Span) -> Patch:
         text = self.text
         begin = self._key_start(key)
         start, end = line_start(text, begin), line_end(text, old.last)
@@ -205,15 +209,22 @@ class Splice:
         line_break = newline(text, end)
         lines = [column + comment for comment in kept]
         if text[start:begin].strip(" "):  # after a dash, which stays
-            dash = len(text[:begin].rstrip(" "))
-            return Patch(
-                dash, end, (f" {kept[0]}" if kept else "") + "".join(line_break + line for line in lines[1:])
-            )
+            following = self._next_to(key)
+            if following is not None and not kept and not text[end:following].strip():
+                return Patch(begin, following, "")
+            rest = "".join(line_break + line for line in lines[1:])
+            return Patch(len(text[:begin].rstrip(" ")), end, (f" {kept[0]}" if kept else "") + rest)
         if kept:
             return Patch(start, end, line_break.join(lines))
         if end < len(text):
             return Patch(start, end + len(newline(text, end)), "")
         return Patch(len(text[:start].removesuffix("\n").removesuffix("\r")), end, "")
+
+    def _next_to(self, key: Span) -> int | None:
+        """Where the member after a key begins."""
+        keys = [pair[0] for pair in self.target.members]
+        index = keys.index(key) + 1
+        return self._key_start(keys[index]) if index < len(keys) else None
 
     def _remove_in_flow(self, key: Span, old: Span) -> Patch:
         members = self.target.members
@@ -222,9 +233,11 @@ class Splice:
             start, end = key.outer, members[index + 1][0].outer
         elif index:
             start, end = members[index - 1][1].last, old.last
+            if comments_between(self.text, [key], start):  # it is about what stays, and so is the comma
+                start = key.outer
         else:
             start, end = key.outer, old.last
-        kept = comments_between(self.text, [key, old], start)
+        kept = comments_between(self.text, [key, old], start, end)
         return Patch(start, end, self._in_brackets(kept, start))
 
     def _key_start(self, key: Span) -> int:
