@@ -32,7 +32,6 @@ STATES = {
         "retries": NOT_YET,
         "budget": NOT_YET,
         "cache": NOT_YET,
-        "optimize": NO_EFFECT,
     },
     "ensemble/budget": {"*": NOT_YET},
     "ensemble/retries": {"*": NOT_YET},
