@@ -162,7 +162,9 @@ class Tuning:
             if settings[knob.name] != knob.choices[0]
             for edit in self._edits(knob, settings[knob.name])
         ]
-        return rewrite_file(self._optimizing.path, edits, self._optimizing.orchestrator.fleet)
+        return (
+            rewrite_file(self._optimizing.path, edits, self._optimizing.orchestrator.fleet) if edits else ()
+        )
 
     def _edits(self, knob: Knob, value: JsonValue) -> list[Edit]:
         edits = [Edit(agent=knob.agent, key=knob.key, value=value)]
