@@ -124,6 +124,8 @@ async def _optimize(ensemble: str, named: Sequence[str], wish: Wish, limits: Lim
 
     async with Orchestrator() as orchestrator:
         optimizing = Optimizing(orchestrator, ensemble, named)
+        if options.writes_in_place:
+            optimizing.refuse_shipped()
         if options.tuning is None:
             await optimizing.freeze_models()
         rows, validation, held_out = (

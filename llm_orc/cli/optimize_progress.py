@@ -54,7 +54,8 @@ def line(progress: Progress) -> str:
     best = "-" if progress.best is None else f"{progress.best:.3f}"
     baseline = "-" if progress.baseline is None else f"{progress.baseline:.3f}"
     replayed = f" + {progress.replayed} from the journal" if progress.replayed else ""
+    spent = "" if progress.usd is None else f", ${progress.usd:.4f}"
     return (
-        f"{progress.phase}: candidate {progress.candidates}, {progress.calls} calls{replayed}, "
-        f"${progress.usd:.4f}, best {best} (before {baseline})"
+        f"{progress.phase}: candidate {progress.candidates}, {progress.calls} calls{replayed}"
+        f"{spent}, best {best} (before {baseline})"
     )

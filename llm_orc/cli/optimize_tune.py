@@ -52,6 +52,13 @@ class Options:
     quiet: bool
     tuning: Turning | None
 
+    @property
+    def writes_in_place(self) -> bool:
+        """Whether the ensemble's own file may change."""
+        if self.tuning is not None:
+            return self.tuning.pick is not None and not self.dry_run
+        return not (self.estimate or self.dry_run or self.output)
+
 
 def names(text: str | None) -> tuple[str, ...]:
     """What stands between commas."""

@@ -95,7 +95,7 @@ def summary(report: Mapping[str, JsonValue], findings: Findings) -> list[str]:
     assert isinstance(spent, Mapping)
     lines += ["", (
         f"{findings.tried} candidates, {spent['sent']} calls sent, {spent['from_journal']} from the journal, "
-        f"${report['cost_usd']:.4f}"
+        f"{dollars(report['cost_usd'])}"
     )]  # fmt: skip
     lines += [f"note: {note}" for note in findings.notes]
     return lines
@@ -123,6 +123,11 @@ def markdown(report: Mapping[str, JsonValue], findings: Findings, diff: str) -> 
     if diff:
         parts.append(f"```diff\n{diff.rstrip()}\n```")
     return "\n\n".join(parts) + "\n"
+
+
+def dollars(usd: JsonValue) -> str:
+    """An amount, or that it is unknown."""
+    return f"${usd:.4f}" if isinstance(usd, float) else "at an unknown price"
 
 
 def _table(findings: Findings) -> list[str]:

@@ -14,7 +14,15 @@ import anyio
 from llm_orc.domain.call_json import request_key
 from llm_orc.domain.completion import Completion, Installed, Provider, Request, Usage
 from llm_orc.domain.model import Model
-from llm_orc.errors import AuthenticationFailed, JournalFailed, ModelMissing, ProviderFailed
+from llm_orc.errors import (
+    AuthenticationFailed,
+    JournalFailed,
+    MalformedReply,
+    ModelMissing,
+    ProviderFailed,
+    RateLimited,
+    ServerFailed,
+)
 from llm_orc.optimize.calls import Answer, Calls
 
 ProviderOf = Callable[[Model], Provider]
@@ -24,6 +32,9 @@ LETTERS_PER_TOKEN = 3
 """Fewer than any tokenizer has on average: what a call may cost is rather guessed too high."""
 LONGEST_ANSWER = 1024
 """Tokens that an answer is expected to have at most where nothing limits it."""
+WAITS = (1.0, 5.0)
+"""Seconds before a failed call is sent again, where the server does not say."""
+LONGEST_WAIT = 60.0
 MARGIN = 0.05
 """Seconds before the end in which no call is started."""
 
@@ -73,13 +84,17 @@ class Account:
 
 
 class Meter:
-    """Counts what is sent: `sent`, `usd` and `usage`. `replayed` came from the journal."""
+    """Counts what is sent: `sent`, `usd` and `usage`. `replayed` came from the journal.
+
+    A failed call that may succeed later is sent again, after the time that the server asks for.
+    """
 
     def __init__(self, provider_of: ProviderOf, calls: Calls, limits: Limits, cost_of: CostOf) -> None:
         self.sent = 0
         self.replayed = 0
-        self.usd = 0.0
         self.usage = Usage()
+        self._usd = 0.0
+        self._unpriced = False
         self.stop: Stop | None = None
         self.held_back = Limits()
         self._provider_of = provider_of
@@ -93,6 +108,11 @@ class Meter:
     @property
     def seconds(self) -> float:
         return monotonic() - self._began
+
+    @property
+    def usd(self) -> float | None:
+        """US dollars; None where the price of a call is unknown."""
+        return None if self._unpriced else self._usd
 
     def providers(self, account: Account) -> ProviderOf:
         """Where the calls of one account go."""
@@ -140,7 +160,7 @@ class Meter:
         self._in_flight[key] = anyio.Event()
         began = perf_counter()
         try:
-            completion = await self._provider_of(request.model).complete(request)
+            completion = await self._patiently(request)
             usd = self._cost_of(request.model, completion.usage)
             answer = Answer(completion=completion, usd=usd, seconds=perf_counter() - began)
             self._calls.keep(key, answer)
@@ -150,9 +170,22 @@ class Meter:
         finally:
             self._reserved_usd -= worst
             self._in_flight.pop(key).set()
-        self.usd += usd or 0.0
+        self._usd += usd or 0.0
+        self._unpriced = self._unpriced or usd is None
         self.usage += completion.usage
         return answer
+
+    async def _patiently(self, request: Request) -> Completion:
+        """A busy server is asked again; one that cannot be reached is gone."""
+        for wait in WAITS:
+            try:
+                return await self._provider_of(request.model).complete(request)
+            except (RateLimited, ServerFailed, MalformedReply) as error:
+                asked = error.retry_after if isinstance(error, RateLimited) else None
+                await anyio.sleep(wait if asked is None else min(asked, LONGEST_WAIT))
+                # What the failed attempt was reserved for pays for the next one.
+                self._reserved_usd -= self._reserve(request)
+        return await self._provider_of(request.model).complete(request)
 
     def _end_at(self, error: ProviderFailed) -> None:
         """An outage is no wrong answer: it would be scored as one, so the search waits for better times."""
@@ -186,7 +219,7 @@ class Meter:
                     message="--max-usd: the price of a model is unknown", exit_code=2,
                     hint="give its price in models.yaml, or use --max-calls",
                 ))  # fmt: skip
-            elif self.usd + self._reserved_usd + worst > limits.usd - (held.usd or 0.0):
+            elif self._usd + self._reserved_usd + worst > limits.usd - (held.usd or 0.0):
                 self._over("--max-usd", limits.usd)
 
     def _over(self, flag: str, value: float) -> None:

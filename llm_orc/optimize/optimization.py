@@ -71,12 +71,13 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where it stands. `best` is the highest mean so far on the validation rows."""
+    """Where it stands. `usd` is None where a price is unknown, `best` the highest mean so far on the
+    validation rows."""
 
     phase: str
     calls: int
     replayed: int
-    usd: float
+    usd: float | None
     candidates: int
     baseline: float | None
     best: float | None

@@ -126,16 +126,16 @@ class Trials:
         result = await self._in_scope(ensemble, inputs, account)
         if result is None or (self.meter.stop is not None and _cut_short(result)):
             raise Stopped
-        causes = [outcome.cause.message for outcome in result.agents.values() if isinstance(outcome, Failed)]
+        failure = _failure(result)
         return Ran(
             candidate=candidate,
-            output=result.output if result.status != "failed" else None,
+            output=None if failure else result.output,
             shown={
                 name: self._view(ensemble.agents[name], inputs, result.agents)
                 for name in state
                 if isinstance(result.agents[name], Answered)
             },
-            failure=(causes or ["an output is missing"])[0] if result.status == "failed" else "",
+            failure=failure,
             usage=account.usage,
             usd=account.usd,
             seconds=account.seconds,
@@ -166,6 +166,16 @@ class Trials:
 
 def _cut_short(result: RunResult) -> bool:
     return result.status in ("interrupted", "partial", "failed")
+
+
+def _failure(result: RunResult) -> str:
+    """Why there is no output; "" where there is one."""
+    if result.ended_by is not None:
+        return result.ended_by.message
+    if result.status != "failed":
+        return ""
+    causes = [outcome.cause.message for outcome in result.agents.values() if isinstance(outcome, Failed)]
+    return (causes or ["an output is missing"])[0]
 
 
 def explored(ensemble: Ensemble, exploring: Mapping[str, Exploring]) -> Ensemble:

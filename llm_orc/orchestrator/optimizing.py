@@ -15,7 +15,7 @@ from llm_orc.domain.edit import Edit, FileChange
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import RunResult
-from llm_orc.errors import NotFound, UsageFailed
+from llm_orc.errors import NotAvailable, NotFound, UsageFailed
 from llm_orc.optimize.calls import Calls
 from llm_orc.optimize.dataset import Row, Split, split
 from llm_orc.optimize.estimate import Dry, Foreseen, foresee
@@ -39,6 +39,7 @@ from llm_orc.run.run import run_ensemble
 from llm_orc.spec.inputs import gather_inputs
 from llm_orc.spec.replace_file import replace_files
 from llm_orc.spec.rewrite_file import rewrite_file
+from llm_orc.spec.shipped import shipped
 
 VERSION = 1
 """Part of every run's name: raised when the same command would search otherwise than before."""
@@ -70,8 +71,16 @@ class Optimizing:
         self.orchestrator = orchestrator
         self.path = orchestrator.locate(ensemble)
         self.ensemble = orchestrator.load(self.path)
+        if self.ensemble.unavailable:
+            features = "; ".join(self.ensemble.unavailable)
+            raise NotAvailable(f"{self.ensemble.name!r} uses what is not available yet: {features}")
         self.agents = open_agents(self.ensemble, agents)
         self.assigned: dict[str, str] = {}
+
+    def refuse_shipped(self) -> None:
+        """Raise `UsageFailed` for a file that comes with the package, and is the same for everyone."""
+        if self.path.resolve().is_relative_to(shipped("ensembles").resolve()):
+            raise UsageFailed(f"{self.path.name} comes with the package", hint="--output FILE, or --dry-run")
 
     def rows(self, dataset: Path, expected: str | None = None) -> tuple[Row, ...]:
         """The rows of a file with the inputs that the ensemble takes. Raises as `read_rows` does."""
@@ -187,7 +196,13 @@ class Optimizing:
 
     def ready(self) -> Ensemble:
         """The ensemble as `invoke` runs it."""
-        return completed(self.ensemble, None, self.orchestrator.settings.timeout_seconds)
+        settings = self.orchestrator.settings
+        ensemble = completed(self.ensemble, None, settings.timeout_seconds)
+        return replace(
+            ensemble,
+            schedule=ensemble.schedule or settings.schedule,
+            concurrency=ensemble.concurrency or settings.concurrency,
+        )
 
     def runner(self) -> Runner:
         """What runs one row."""
@@ -195,7 +210,12 @@ class Optimizing:
 
         async def run(ensemble: Ensemble, inputs: JsonObject, provider_of: ProviderOf) -> RunResult:
             return await run_ensemble(
-                ensemble, inputs, provider_of=provider_of, strategy_of=strategy_of, task_of=task_of
+                ensemble,
+                inputs,
+                provider_of=provider_of,
+                strategy_of=strategy_of,
+                task_of=task_of,
+                max_seconds=ensemble.timeout_seconds,
             )
 
         return run

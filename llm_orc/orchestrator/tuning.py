@@ -51,7 +51,7 @@ class Tuned:
     tried: int
     sent: int
     replayed: int
-    usd: float
+    usd: float | None
     stop: Stop | None
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from llm_orc.bench.strategies import PROBLEMS
 from tests.optimize.projects import colour_rows
 
 from .command_line import CommandLine
@@ -29,8 +30,8 @@ name: label
 agents:
   - {name: labeller, model: tiny-classify, temperature: 0, system_prompt: Classify the message.}
 """
-WORDED = ("--trainset", "word-problems", "--metric", "numeric", "--instructions", "wordings.txt", "--demos", "0",
-          "--labeled-demos", "0", "--quiet")  # fmt: skip
+WORDED = ("--trainset", "problems.jsonl", "--metric", "numeric", "--instructions", "wordings.txt", "--demos",
+          "0", "--labeled-demos", "0", "--quiet")  # fmt: skip
 
 
 @pytest.fixture
@@ -39,6 +40,8 @@ def solve(llm_orc: CommandLine) -> CommandLine:
     llm_orc.file(".llm-orc/config.yaml", "{}\n")
     llm_orc.file("solve.yaml", SOLVE)
     llm_orc.file("wordings.txt", WORDINGS)
+    problems = PROBLEMS.read_text(encoding="utf-8").splitlines()[:64]
+    llm_orc.file("problems.jsonl", "\n".join(problems))
     return llm_orc
 
 
@@ -102,7 +105,7 @@ def test_an_estimate_asks_no_model(solve: CommandLine):
 
     estimates = json.loads(done.stdout)["estimates"]
     assert [row["right_answers"] for row in estimates] == [0.05, 0.5, 0.95]
-    assert all(row["calls"] > 50 for row in estimates)
+    assert all(row["calls"] > 30 for row in estimates)
     assert not list((solve.folder / ".llm-orc").glob("optimize/*/calls.db"))
 
 
@@ -124,8 +127,15 @@ def test_ctrl_c_keeps_what_was_found(llm_orc: CommandLine):
     assert "e.yaml is unchanged" in out
 
 
+def test_an_ensemble_of_the_package_is_not_changed(solve: CommandLine):
+    done = solve("optimize", "quickstart", "--trainset", "problems.jsonl")
+
+    assert done.returncode == 2
+    assert "error: quickstart.yaml comes with the package" in done.stderr
+
+
 def test_settings_are_tuned_and_one_is_picked(solve: CommandLine):
-    flags = ("optimize", "solve.yaml", "--trainset", "word-problems", "--metric", "numeric", "--quiet",
+    flags = ("optimize", "solve.yaml", "--trainset", "problems.jsonl", "--metric", "numeric", "--quiet",
              "--tune", "models,demos", "--models", "tiny-small", "--trials", "4")  # fmt: skip
 
     done = solve(*flags)
@@ -156,7 +166,7 @@ def test_settings_are_tuned_and_one_is_picked(solve: CommandLine):
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line(flags: list[str], error: str, hint: str, solve: CommandLine):
-    done = solve("optimize", "solve.yaml", "--trainset", "word-problems", *flags)
+    done = solve("optimize", "solve.yaml", "--trainset", "problems.jsonl", *flags)
 
     assert done.returncode == 2
     first, *rest = done.stderr.splitlines()

@@ -118,7 +118,9 @@ async def test_time_that_is_up_ends_it(path: Path):
     assert findings.stop.message == "--max-seconds 1e-09 is reached"
 
 
-@pytest.mark.parametrize("error", [Unreachable("down"), RateLimited("later")], ids=["down", "busy"])
+@pytest.mark.parametrize(
+    "error", [Unreachable("down"), RateLimited("later", retry_after=0)], ids=["down", "busy"]
+)
 async def test_an_outage_is_no_wrong_answer(error: OrcError, path: Path):
     def dies(request: Request) -> str | OrcError:
         return error if len(model.requests) > 60 else colours(request)
