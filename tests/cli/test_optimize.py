@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from signal import SIGINT
+from signal import SIGINT, SIGKILL, Signals
 from typing import Any
 
 import pytest
@@ -109,22 +109,27 @@ def test_an_estimate_asks_no_model(solve: CommandLine):
     assert not list((solve.folder / ".llm-orc").glob("optimize/*/calls.db"))
 
 
-def test_ctrl_c_keeps_what_was_found(llm_orc: CommandLine):
+@pytest.mark.parametrize("sent", [SIGINT, SIGKILL], ids=["ctrl-c", "kill"])
+def test_what_was_paid_for_survives(sent: Signals, llm_orc: CommandLine):
     agent = {"name": "labeller", "model": {"provider": "scripted", "name": "m"},
              "options": {"answers": ["red"], "delay_seconds": 0.2}}  # fmt: skip
     llm_orc.ensemble(agent)
-    rows = [json.dumps(row) for row in colour_rows(60)]
-    llm_orc.file("rows.jsonl", "\n".join(rows))
-    with llm_orc.started("optimize", "e.yaml", "--trainset", "rows.jsonl") as process:
+    llm_orc.file("rows.jsonl", "\n".join(json.dumps(row) for row in colour_rows(60)))
+    command = ("optimize", "e.yaml", "--trainset", "rows.jsonl")
+    with llm_orc.started(*command) as process:
         assert process.stderr is not None
         for line in process.stderr:
             if "before 0." in line:
                 break
-        process.send_signal(SIGINT)
+        process.send_signal(sent)
         out, err = process.communicate()
-    assert process.returncode == 130
-    assert "the same command goes on where it stopped" in err
-    assert "e.yaml is unchanged" in out
+    if sent == SIGINT:
+        assert process.returncode == 130
+        assert "the same command goes on where it stopped" in err
+        assert "e.yaml is unchanged" in out
+
+    again = json.loads(llm_orc(*command, "--max-calls", "1", "--quiet", "--json").stdout)
+    assert again["calls"]["from_journal"] >= again["rows"]["validation"]
 
 
 def test_an_ensemble_of_the_package_is_not_changed(solve: CommandLine):
