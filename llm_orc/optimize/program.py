@@ -163,7 +163,10 @@ def _signature(slot: Slot, instructions: str) -> Any:  # noqa: ANN401
     """A signature class of its own, under a name of its own: DSPy shows proposers one of each name."""
     fields: dict[str, Any] = {field: (str, dspy.InputField()) for field in slot.fields}
     fields[slot.output] = (str, dspy.OutputField(desc=slot.description or f"${{{slot.output}}}"))
-    return make_signature(fields, instructions, signature_name=slot.attribute)
+    signature = make_signature(fields, instructions, signature_name=slot.attribute)
+    # Where DSPy looks for that name; it would find the same one for all.
+    signature.__pydantic_parent_namespace__ = {"signature_name": slot.attribute}
+    return signature
 
 
 def _example(slot: Slot, demo: Demo) -> Any:  # noqa: ANN401
