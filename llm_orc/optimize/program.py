@@ -27,7 +27,7 @@ from llm_orc.optimize.trials import Exploring, Ran, Trials
 
 T = TypeVar("T")
 NO_PROMPT = "Do what the message asks for."
-"""Stands for a system prompt that is not there: DSPy would make one up."""
+"""Stands for a system prompt that is not there, or blank: DSPy would make one up."""
 MEMBERS = frozenset(dir(dspy.Module)) | {"held", "layout", "placed", "portal", "state", "trials"}
 """Names that no agent's predictor may have."""
 
@@ -146,8 +146,7 @@ def pseudo_code(layout: Layout) -> str:
 
 
 def _predictor(slot: Slot, prompting: Prompting) -> Any:  # noqa: ANN401
-    raw = prompting.system_prompt or NO_PROMPT
-    predictor = dspy.Predict(_signature(slot, raw))
+    predictor = dspy.Predict(_signature(slot, _as_dspy_has_it(prompting.system_prompt)))
     predictor.demos = [_example(slot, demo) for demo in prompting.demos]
     return predictor
 
@@ -186,9 +185,13 @@ def _read(slot: Slot, predictor: Any, held: Prompting) -> Prompting:  # noqa: AN
 
 def _system_prompt(instructions: str, held: str) -> str:
     """The author's own bytes where DSPy changed nothing: it unindents, and turns tabs into spaces."""
-    if instructions == inspect.cleandoc(held or NO_PROMPT):
+    if instructions == _as_dspy_has_it(held):
         return held
     return instructions.rstrip("\n")
+
+
+def _as_dspy_has_it(system_prompt: str) -> str:
+    return inspect.cleandoc(system_prompt) or NO_PROMPT
 
 
 def _demo(slot: Slot, example: Any) -> Demo | None:  # noqa: ANN401

@@ -24,9 +24,9 @@ from .test_search import PAIR, by_wording
 
 NAMES = """\
 name: class
-inputs: {self: {type: string}, 2nd: {type: string}}
+inputs: {copy: {type: string}, 2nd: {type: string}}
 agents:
-  - {name: deepcopy, model: M, prompt: "{{ self }}"}
+  - {name: deepcopy, model: M, prompt: "{{ copy }}"}
   - {name: 1st-agent, model: M, depends_on: [deepcopy], prompt: "{{ deepcopy }} {{ input }}"}
   - {name: v_1st_agent, model: M, depends_on: [deepcopy]}
   - {name: model_x, model: M, description: 'says "x"'}
@@ -67,7 +67,7 @@ def test_nothing_changes_that_dspy_does_not_change(names: tuple[Layout, dict[str
     assert program(layout, state).deepcopy().deepcopy().state() == state
 
 
-@given(st.text(), st.dictionaries(st.sampled_from(["self", "2nd"]), st.text()), st.text())
+@given(st.text(), st.dictionaries(st.sampled_from(["copy", "2nd"]), st.text()), st.text())
 def test_prompts_and_examples_come_back_as_they_are(prompt: str, inputs: dict[str, str], output: str):
     slot_of = layout_of_one()
     held = {"a": Prompting(system_prompt=prompt.rstrip("\n"), demos=(Demo(inputs=inputs, output=output),))}
@@ -81,9 +81,9 @@ def test_prompts_and_examples_come_back_as_they_are(prompt: str, inputs: dict[st
 def layout_of_one() -> Layout:
     from llm_orc.optimize.slots import Slot
 
-    slot = Slot(agent="a", attribute="a", fields={"v_self": "self"}, output="a_out")
+    slot = Slot(agent="a", attribute="a", fields={"copy_": "copy"}, output="a_out")
     return Layout(
-        name="One", description="", inputs={"self": "v_self"}, slots=(slot,), outputs={"a": "a_out"},
+        name="One", description="", inputs={"copy": "copy_"}, slots=(slot,), outputs={"a": "a_out"},
         answer="a_out", steps=(),
     )  # fmt: skip
 
@@ -111,7 +111,7 @@ def test_an_example_that_lacks_a_field_is_left_out(names: tuple[Layout, dict[str
 
     (field,) = slot.fields
     predictor.demos = [{field: "y", slot.output: "x"}]
-    assert made.state()["deepcopy"].demos == (Demo(inputs={"self": "y"}, output="x"),)
+    assert made.state()["deepcopy"].demos == (Demo(inputs={"copy": "y"}, output="x"),)
 
 
 @pytest.mark.parametrize("optimizer", ["miprov2", "copro", "gepa", "infer-rules", "simba"])
