@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from llm_orc.errors import OrcError, RateLimited, Unreachable
 from llm_orc.optimize.meter import Limits
 from llm_orc.optimize.optimization import Findings
 from llm_orc.orchestrator.optimizing import Optimizing, parted
-from llm_orc.orchestrator.searching import Wish, plan_of
+from llm_orc.orchestrator.searching import OPTIMIZERS, Wish, plan_of
 from llm_orc.providers.scripted import Scripted
 
 from .projects import LABELS, colour_rows, follows_examples, in_project, optimized
@@ -26,6 +27,12 @@ PRICED = "models: {dear: {provider: scripted, name: m, price: {input: 1000, outp
 
 def colours(request: Request) -> str:
     return follows_examples([{"role": m.role, "content": m.content} for m in request.messages])
+
+
+def proposing() -> Reply:
+    """Colours, and from the model that proposes prompts another wording each time."""
+    numbers = count()
+    return lambda r: f"Wording {next(numbers)}." if r.model.name == "scripted/p" else colours(r)
 
 
 @pytest.fixture
@@ -56,13 +63,12 @@ async def test_calls_for_the_held_out_rows_are_kept_back(path: Path):
     assert findings.verdict == "better"
 
 
-@pytest.mark.parametrize("optimizer", ["random-search", "simba", "bootstrap-optuna", "bootstrap -> simba"])
+@pytest.mark.parametrize("optimizer", [*sorted(OPTIMIZERS), "bootstrap -> simba", "copro -> random-search"])
 async def test_the_same_command_asks_nothing_twice(optimizer: str, path: Path):
-    whole = Scripted(colours)
-    first = await found(path, whole, optimizer=optimizer)
+    first = await found(path, Scripted(proposing()), optimizer=optimizer, proposer="scripted/p")
 
-    again = Scripted(colours)
-    second = await found(path, again, optimizer=optimizer)
+    again = Scripted(proposing())
+    second = await found(path, again, optimizer=optimizer, proposer="scripted/p")
 
     assert again.requests == []
     assert second.best == first.best
@@ -162,10 +168,10 @@ async def test_an_interrupt_ends_what_is_under_way_and_keeps_the_best(path: Path
     assert done.changes
 
 
-@pytest.mark.parametrize("optimizer", ["bootstrap", "random-search", "bootstrap-optuna", "simba", "miprov2"])
+@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
 async def test_an_estimate_asks_nothing_and_is_about_right(optimizer: str, path: Path, tmp_path: Path):
-    model = Scripted(colours)
-    wish = Wish(optimizer=optimizer)
+    model = Scripted(proposing())
+    wish = Wish(optimizer=optimizer, proposer="scripted/p")
     if optimizer == "miprov2":
         (tmp_path / "i.txt").write_text("Be brief.\nName a colour.\n", encoding="utf-8")
         wish = Wish(optimizer=optimizer, instructions=tmp_path / "i.txt")
