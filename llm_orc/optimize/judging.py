@@ -48,7 +48,7 @@ class Judge:
         try:
             said = verdict(self._output(result))
         except AgentFailed as error:
-            said = Scored(0.0, fault=error)
+            said = Scored(0.0, error.message, fault=error)
         return replace(said, usage=result.usage, cost_usd=result.cost_usd)
 
     def _output(self, result: RunResult) -> JsonValue:
