@@ -239,3 +239,16 @@ def test_examples_of_the_dataset_teach_labels_that_nobody_knows(llm_orc: Command
     assert report["verdict"] == "better"
     assert report["held_out"]["before"]["score"] == 0.0
     assert report["held_out"]["after"]["score"] > 0.8
+
+
+def test_the_benchmark_measures_gains_on_held_out_rows(llm_orc: CommandLine):
+    flags = ("--task", "made-up labels", "--optimizer", "bootstrap", "--rows", "80", "--json")
+    (row,) = json.loads(llm_orc("bench", "optimize", *flags).stdout)
+
+    assert row["verdict"] == "better"
+    assert row["interval"][0] > 0.2
+    assert 0 < row["calls"] < 500
+
+    unknown = llm_orc("bench", "optimize", "--task", "luck")
+    assert unknown.returncode == 2
+    assert "there is no task 'luck'" in unknown.stderr
