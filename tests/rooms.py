@@ -52,7 +52,7 @@ HOMES: dict[str, set[str]] = {
         "serve",
         "optimize",
     },
-    "sqlite3": {"run"},
+    "sqlite3": {"run", "optimize/calls.py"},
     "tenacity": {"providers/treated.py"},
     "aiolimiter": {"providers/host.py"},
     "mcp": {"run/mcp_servers.py", "serve"},
@@ -67,6 +67,7 @@ HOMES: dict[str, set[str]] = {
     "rich": {"trace", "cli"},
     "click": {"cli"},
     "dspy": {"optimize"},
+    "optuna": {"optimize/tuning.py"},
     "ray": {"engines"},
     "starlette": {"serve"},
 }
