@@ -51,24 +51,14 @@ def agents_of(orchestrator: Orchestrator, run: RecordedRun) -> dict[str, JsonVal
     }
 
 
-def models_of(orchestrator: Orchestrator) -> dict[str, JsonValue]:
-    """The room of the catalogue's models as it is known now, by name."""
+def memory_of(project: Path) -> dict[str, JsonValue]:
+    """What the catalogue says now, where it does: `vram_gb` of each model, and `room_gb` of each device."""
     try:
-        models = orchestrator.fleet.models
+        fleet = Orchestrator(project).fleet
     except OrcError:
-        return {}
-    return {
-        model.name: {"provider": model.provider, "vram_gb": model.vram_gb, "priced": model.price is not None}
-        for model in models.values()
-    }
-
-
-def room_of(orchestrator: Orchestrator) -> list[float]:
-    """The room of each device as the catalogue gives it, in GB; nothing where it does not."""
-    try:
-        return list(orchestrator.fleet.vram_gb)
-    except OrcError:
-        return []
+        return {"vram_gb": {}, "room_gb": []}
+    known = {model.name: model.vram_gb for model in fleet.models.values() if model.vram_gb is not None}
+    return {"vram_gb": known, "room_gb": list(fleet.vram_gb)}
 
 
 def interrupt(run: RecordedRun) -> None:

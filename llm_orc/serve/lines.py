@@ -6,16 +6,20 @@ A page of 20,000 events has to load at once; the whole of one is asked for when 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from llm_orc.domain.json import JsonValue
 
 SHORT = 4_000
 """Characters of an event that is passed on as it is."""
+_TYPE = re.compile(r'"type": ?"(\w+)"')
 _TEXT = 600
 _ITEMS = 40
-_CONTENT = ("output", "evidence", "detail", "arguments", "result")
+_CONTENT = frozenset({"output", "evidence", "detail", "arguments", "text", "message"})
+"""Keys under which stands what models, scripts and users wrote."""
 _MOST_BYTES = 400_000
 
 
@@ -24,21 +28,20 @@ def short(text: str) -> str:
 
     The end of a run tells of its agents and plans what their own events did: here it does not.
     """
-    finished = '"type":"run_finished"' in text[:100] or '"type": "run_finished"' in text[:100]
-    if len(text) <= SHORT and not finished:
+    kind = _TYPE.search(text)
+    finished = kind is not None and kind[1] == "run_finished"
+    if (len(text) <= SHORT and not finished) or (kind is not None and kind[1] == "run_started"):
         return text
     event: dict[str, Any] = json.loads(text)
     if finished:
         event.pop("agents", None)
         event.pop("plan", None)
-    elif event.get("type") == "planned":
-        event["assignments"] = {
-            name: found for name, found in event["assignments"].items() if found.get("step") == 0
-        }
-        event.pop("horizon", None)
-        event["cut"] = True
     else:
         event["cut"] = True
+    if event.get("type") == "planned":
+        found = event["assignments"].items()
+        event["assignments"] = {name: each for name, each in found if each.get("step") == 0}
+        event.pop("horizon", None)
     return json.dumps(_cut("", event), ensure_ascii=False)
 
 
@@ -57,15 +60,19 @@ def batches(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[int, int, bytes]
 
 
 def _cut(key: str, value: JsonValue) -> JsonValue:
-    if isinstance(value, str):
-        return value if len(value) <= _TEXT else f"{value[:_TEXT]}…"
-    if key in _CONTENT and not isinstance(value, str):
-        text = json.dumps(value, ensure_ascii=False)
-        if len(text) > SHORT and key != "evidence":
-            return f"{text[:_TEXT]}…"
+    """What stands under the keys of content, with long texts and lists cut short; the rest as it is."""
+    if key in _CONTENT:
+        return _shortened(value)
     if isinstance(value, Mapping):
         return {name: _cut(name, each) for name, each in value.items()}
+    return value
+
+
+def _shortened(value: JsonValue) -> JsonValue:
+    if isinstance(value, str):
+        return value if len(value) <= _TEXT else f"{value[:_TEXT]}…"
+    if isinstance(value, Mapping):
+        return {name: _shortened(each) for name, each in islice(value.items(), _ITEMS)}
     if isinstance(value, Sequence):
-        kept = value[:_ITEMS] if key not in ("layers", "ready") else value
-        return [_cut("", each) for each in kept]
+        return [_shortened(each) for each in value[:_ITEMS]]
     return value

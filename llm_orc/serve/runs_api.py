@@ -15,7 +15,7 @@ from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.recorded import RecordedRun, run_json
 from llm_orc.domain.text import one_line
 from llm_orc.errors import NotFound, OrcError, UsageFailed
-from llm_orc.orchestrator.showing import Fold, agents_of, map_of, models_of, room_of
+from llm_orc.orchestrator.showing import Fold, agents_of, map_of, memory_of
 from llm_orc.serve.feed import MOST_VIEWERS
 from llm_orc.serve.lines import short
 from llm_orc.serve.refusal import failure, refusal
@@ -81,6 +81,7 @@ async def show_run(request: Request, state: State) -> ASGIApp:
     """A run without its agents: the events tell of them."""
     run = await find(request, state)
     last = await anyio.to_thread.run_sync(state.journal.last_seq, run.run_id)
+    memory = await anyio.to_thread.run_sync(memory_of, state.orchestrator.project)
     return state.json({
         **run_json(run),
         "inputs": run.inputs,
@@ -89,8 +90,7 @@ async def show_run(request: Request, state: State) -> ASGIApp:
         "last_seq": last,
         "process": run.process.rsplit(" ", 1)[0],
         "actions": state.actions.offered(run),
-        "models": models_of(state.orchestrator),
-        "room_gb": room_of(state.orchestrator),
+        "memory": memory,
         "keeps_content": run.inputs is not None,
     }, request)  # fmt: skip
 

@@ -17,10 +17,10 @@ export function svg(tag, props = {}, ...children) {
 
 function filled(element, props, children) {
   for (const [name, value] of Object.entries(props)) {
-    if (value === null || value === undefined || value === false) continue;
+    if (value === null || value === undefined || (value === false && !name.startsWith("aria-"))) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (name === "value" || name === "checked" || name === "open") element[name] = value;
-    else element.setAttribute(name, value === true ? "" : clean(value));
+    else element.setAttribute(name, value === true && !name.startsWith("aria-") ? "" : clean(value));
   }
   add(element, children);
   return element;
@@ -46,7 +46,7 @@ export const put = (element, text) => {
 };
 
 export const set = (element, name, value) => {
-  if (value === null || value === undefined || value === false) element.removeAttribute(name);
+  if (value === null || value === undefined || (value === false && !name.startsWith("aria-"))) element.removeAttribute(name);
   else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 };
 
@@ -98,7 +98,7 @@ export function count(value) {
 export function dollars(value) {
   if (value === null || value === undefined) return "price unknown";
   if (value === 0) return "$0";
-  return value < 0.0001 ? "<$0.0001" : value < 1 ? `$${value.toFixed(4)}` : `$${value.toFixed(2)}`;
+  return `$${value < 0.01 ? Number(value.toPrecision(2)).toFixed(Math.min(9, 1 - Math.floor(Math.log10(value)))) : value.toFixed(value < 1 ? 3 : 2)}`;
 }
 
 export const share = (part) => `${part >= 0.0995 || part === 0 ? Math.round(part * 100) : (part * 100).toFixed(1)}%`;

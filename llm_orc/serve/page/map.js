@@ -66,18 +66,20 @@ export class Map2D {
     const { width, height } = card;
     const many = card.members.length > 1;
     const parts = {
-      mark: svg("text", { class: "mark", x: 18, y: 24, "text-anchor": "middle" }),
-      name: svg("text", { class: "name", x: 32, y: 24 }),
-      model: svg("text", { class: "line", x: 32, y: 41 }),
-      meta: svg("text", { class: "line strong", x: width - 12, y: 41, "text-anchor": "end" }),
-      bar: svg("rect", { class: "bar", x: 32, y: 50, width: 0, height: 3.5, rx: 1.75 }),
-      rail: svg("rect", { class: "rail", x: 32, y: 50, width: width - 44, height: 3.5, rx: 1.75 }),
+      mark: svg("text", { class: "mark", x: 18, y: 21, "text-anchor": "middle" }),
+      name: svg("text", { class: "name", x: 32, y: 21 }),
+      model: svg("text", { class: "line", x: 32, y: 37 }),
+      spent: svg("text", { class: "line", x: 32, y: 53 }),
+      meta: svg("text", { class: "line strong", x: width - 12, y: 53, "text-anchor": "end" }),
+      rail: svg("rect", { class: "rail", x: 32, y: height - 4, width: width - 44, height: 3, rx: 1.5 }),
+      bar: svg("rect", { class: "bar", x: 32, y: height - 4, width: 0, height: 3, rx: 1.5 }),
     };
     const label = many ? `${card.members.length} agents: ${card.members[0]} …` : card.id;
     put(parts.name, fits(label, width - 44, NAME));
     const element = svg("g", {
       class: "card", tabindex: "-1", role: "button", transform: `translate(${card.x - width / 2} ${card.y - height / 2})`,
     },
+      svg("title", {}, many ? card.members.slice(0, 20).join(", ") + (card.members.length > 20 ? " …" : "") : card.id),
       many && svg("rect", { class: "box behind", x: 5, y: 5, width, height, rx: 8 }),
       svg("rect", { class: "box", width, height, rx: 8 }), svg("rect", { class: "edge-of", width: 4, height: height - 14, x: 0, y: 7, rx: 2 }),
       about?.output && svg("path", { class: "out", d: `M${width / 2 - 4} ${height + 3}h8l-4 5z` }),
@@ -112,14 +114,15 @@ export class Map2D {
       put(card.mark, MARKS[state]);
       card.state = state;
     }
-    const { line, meta, part } = agents.length > 1 ? several(states) : single(run, agents[0], state, card.about);
-    const room = card.width - 48 - (meta ? 12 + meta.length * 6.2 : 0);
-    if (card.shown !== line + meta) {
-      put(card.model, fits(line, room, LINE));
+    const { line, spent, meta, part } = agents.length > 1 ? several(states) : single(run, agents[0], state, card.about);
+    const shown = [line, spent, meta].filter(Boolean).join(", ");
+    if (card.shown !== shown) {
+      card.shown = shown;
+      put(card.model, fits(line, card.width - 44, LINE));
+      put(card.spent, fits(spent, card.width - 50 - meta.length * 6.4, LINE));
       put(card.meta, meta);
-      card.shown = line + meta;
-      set(card.element, "aria-label", `${card.label}: ${state}, ${line}${meta ? `, ${meta}` : ""}`);
     }
+    set(card.element, "aria-label", `${card.label}: ${state}${shown ? `, ${shown}` : ""}`);
     set(card.rail, "visibility", part === null ? "hidden" : null);
     set(card.bar, "visibility", part === null ? "hidden" : null);
     set(card.bar, "width", Math.round((card.width - 44) * Math.min(1, part ?? 0)));
@@ -248,27 +251,26 @@ export class Map2D {
 function several(states) {
   const counted = ORDER.map((state) => [state, states.filter((each) => each === state).length]).filter(([, n]) => n);
   const done = states.filter((state) => state === "succeeded" || state === "cached").length;
-  return { line: counted.map(([state, n]) => `${n}${MARKS[state]}`).join("  "), meta: `${done}/${states.length}`, part: done / states.length };
+  return { line: counted.map(([state, n]) => `${n} ${MARKS[state]}`).join("   "), spent: "", meta: `${done}/${states.length}`, part: done / states.length };
 }
 
 function single(run, agent, state, about) {
-  const spent = agent.input + agent.output;
-  let line = agent.model ?? about?.served_by ?? (agent.started ? "script" : "");
+  const { progress } = agent;
+  const line = agent.model ?? about?.served_by ?? (agent.started !== null && agent.ended !== null && !agent.calls.length ? "script" : "");
   let meta = "";
+  const spent = [];
+  if (agent.input + agent.output) spent.push(`${count(agent.input + agent.output)} tok`);
+  if (agent.cost) spent.push(dollars(agent.cost));
+  if (agent.confidence !== null && agent.confidence !== undefined) spent.push(`${share(agent.confidence)} sure`);
+  if (agent.retries) spent.push(`↻${agent.retries}`);
   if (state === "running") {
-    if (agent.progress) meta = `${agent.progress.done + agent.progress.failed}/${agent.progress.total}`;
+    if (progress) meta = `${progress.done + progress.failed}/${progress.total}`;
     else if (agent.open.size > 1) meta = `${agent.open.size} calls`;
-    if (!agent.model && agent.doing) line = agent.doing;
-  } else if (agent.started !== null && agent.ended !== null) {
-    meta = seconds(took(run, agent));
-    if (spent) line = `${line} · ${count(spent)} tok`;
-    if (agent.cost) line += ` · ${dollars(agent.cost)}`;
-  }
-  if (agent.retries) meta = `↻${agent.retries} ${meta}`;
-  if (agent.confidence !== null && agent.confidence !== undefined) meta = `${share(agent.confidence)} · ${meta}`;
-  if (state === "ready") line = line ? `${line} · queued` : "queued";
-  const progress = state === "running" ? agent.progress : null;
-  return { line, meta, part: progress ? (progress.done + progress.failed) / Math.max(1, progress.total) : null };
+    if (agent.doing && (!agent.model || !spent.length)) spent.push(agent.doing);
+  } else if (agent.started !== null && agent.ended !== null) meta = seconds(took(run, agent));
+  if (state === "ready") spent.push("waits for its turn");
+  if (state === "failed" && agent.error) spent.unshift(agent.error.kind);
+  return { line, spent: spent.join(" · "), meta, part: progress && state === "running" ? (progress.done + progress.failed) / Math.max(1, progress.total) : null };
 }
 
 function curve(points) {

@@ -52,10 +52,10 @@ export class Plans {
   memory(run, about) {
     const models = [...new Set(run.memory.flatMap((each) => Object.keys(each.models)))].sort();
     if (!models.length) return fill(this.chart);
-    const known = models.every((name) => about.models?.[name]?.vram_gb > 0);
-    const size = (name) => (known ? about.models[name].vram_gb : 1);
-    const room = known ? (about.room_gb ?? []).reduce((sum, each) => sum + each, 0) : 0;
-    const width = Math.max(320, (this.element.clientWidth || 700) - 40), height = 110, left = 46;
+    const known = models.every((name) => about.memory?.vram_gb[name] > 0);
+    const size = (name) => (known ? about.memory.vram_gb[name] : 1);
+    const room = known ? (about.memory?.room_gb ?? []).reduce((sum, each) => sum + each, 0) : 0;
+    const width = Math.max(280, (this.element.clientWidth || 1000) * 0.38 - 40), height = 130, left = 46;
     const end = run.ended ?? run.now, span = Math.max(0.001, end - run.began);
     const most = Math.max(room, ...run.memory.map((each) => Object.keys(each.models).reduce((sum, name) => sum + size(name), 0)), 0.001) * 1.08;
     const x = (at) => left + ((at - run.began) / span) * (width - left - 8), y = (gb) => height - 18 - (gb / most) * (height - 30);

@@ -22,6 +22,9 @@ export class Timeline {
           .map(([name, text]) => h("li", {}, svg("svg", { width: 14, height: 10, "aria-hidden": "true" }, svg("rect", { class: `seg ${name}`, width: 14, height: 10, rx: 2 })), text)))),
       this.axis, this.scroller);
     this.scroller.addEventListener("scroll", () => this.draw());
+    // The newest rows stay in sight until somebody looks elsewhere.
+    this.follows = true;
+    for (const kind of ["wheel", "pointerdown", "keydown"]) this.scroller.addEventListener(kind, () => (this.follows = false), { passive: true });
     this.rows.addEventListener("click", (event) => {
       const row = this.list?.[Math.floor((event.clientY - this.rows.getBoundingClientRect().top) / ROW)];
       if (row?.name) this.chosen(row.name);
@@ -54,6 +57,7 @@ export class Timeline {
     const x = (ts) => NAME + Math.max(0, (ts - run.began) * scale);
     set(this.rows, "width", width);
     set(this.rows, "height", Math.max(1, this.list.length * ROW));
+    if (this.follows && run.status === "running") this.scroller.scrollTop = this.list.length * ROW;
     this.describe(path, span);
     this.scale(x, span, width);
     const first = Math.max(0, Math.floor(this.scroller.scrollTop / ROW) - 2);
