@@ -16,6 +16,7 @@ import anyio
 import click
 
 from llm_orc.cli.inputs import input_text, variable
+from llm_orc.cli.page import page_of
 from llm_orc.cli.routing import routing_flags, routing_of
 from llm_orc.cli.signals import interrupted_by_signals
 from llm_orc.cli.write import forget_stdout, refuse_unwritable, result_text, write_atomically
@@ -47,6 +48,7 @@ class Options:
     quiet: bool
     verbose: bool
     routing: RoutingSpec
+    open_page: bool
 
 
 def _a_time(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
@@ -82,6 +84,7 @@ Examples:
               help="End the run after this time; exit code 3.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), help="Seed of every agent that sets none.")
 @click.option("--runs", type=click.Path(dir_okay=False, path_type=Path), help="Where runs are recorded.")
+@click.option("--open", "open_page", is_flag=True, help="Watch the run in a browser.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
 @click.option("--verbose", is_flag=True, help="More progress: starts, calls, logs of scripts.")
 def invoke(
@@ -89,7 +92,7 @@ def invoke(
     output: Path | None, model: str | None, schedule: str | None, concurrency: int | None,
     max_seconds: float | None, seed: int | None, quiet: bool, verbose: bool,
     router: RouterName | None, horizon: int | None, vram: tuple[float, ...], lambda_token: float | None,
-    lambda_switch: float | None, runs: Path | None,
+    lambda_switch: float | None, runs: Path | None, open_page: bool,
 ) -> int:  # fmt: skip
     """Run ENSEMBLE, a file or a name, and print its output.
 
@@ -103,7 +106,7 @@ def invoke(
     options = Options(
         ensemble=ensemble, text=given, variables=named, model=model, seed=seed,
         max_seconds=max_seconds, output=output, quiet=quiet, verbose=verbose,
-        routing=routing_of(router, horizon, vram, lambda_token, lambda_switch),
+        routing=routing_of(router, horizon, vram, lambda_token, lambda_switch), open_page=open_page,
     )  # fmt: skip
     flags: dict[str, JsonValue] = {
         "output_format": output_format, "schedule": schedule, "concurrency": concurrency,
@@ -116,6 +119,7 @@ async def _invoke(orchestrator: Orchestrator, options: Options) -> int:
     form: Format = orchestrator.settings.output_format or ("rich" if sys.stdout.isatty() else "text")
     ensemble = orchestrator.load(options.ensemble, model=options.model)
     lines: list[str] = []
+    watching = page_of(orchestrator) if options.open_page else []
     async with orchestrator:
         with interrupted_by_signals() as interrupt, ExitStack() as stack:
             result = await orchestrator.invoke(
@@ -125,7 +129,7 @@ async def _invoke(orchestrator: Orchestrator, options: Options) -> int:
                 seed=options.seed,
                 max_seconds=options.max_seconds,
                 routing=options.routing,
-                observers=_observers(form, options, stack, interrupt, lines),
+                observers=[*watching, *_observers(form, options, stack, interrupt, lines)],
                 interrupt=interrupt,
             )
     _print(result, form, options, lines)

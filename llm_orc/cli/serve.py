@@ -54,10 +54,7 @@ def serve(
     access = Access(host=host, port=on.getsockname()[1], token=token)
     link = link_of(access.host, access.port, run or "/", token)
     click.echo(f"runs of {orchestrator.runs.path}", err=True)
-    click.echo(link)
-    if run is not None:
-        webbrowser.open(link)
-    anyio.run(_serve, orchestrator, access, on, until_idle)
+    anyio.run(_serve, orchestrator, access, on, until_idle, link, run is not None)
 
 
 def link_of(host: str, port: int, run: str, token: str | None) -> str:
@@ -69,8 +66,19 @@ def link_of(host: str, port: int, run: str, token: str | None) -> str:
     )
 
 
-async def _serve(orchestrator: Orchestrator, access: Access, on: socket.socket, idle: float | None) -> None:
+async def _serve(
+    orchestrator: Orchestrator,
+    access: Access,
+    on: socket.socket,
+    idle: float | None,
+    link: str,
+    show: bool,
+) -> None:
     from llm_orc.serve.server import serve as serve_page
 
     with interrupted_by_signals() as end:
+        # Connections wait from now on, and are answered in a moment.
+        click.echo(link)
+        if show:
+            webbrowser.open(link)
         await serve_page(orchestrator, access, on, end, idle)

@@ -15,6 +15,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from llm_orc.serve.peers import is_stranger
 from llm_orc.serve.refusal import refusal
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Access:
 
     def knows_host(self, header: str) -> bool:
         """Whether a Host header means this server. An address cannot be rebound, a foreign name can."""
-        name = (urlsplit(f"//{header}").hostname or "").removesuffix(".")
+        name = _name(f"//{header}").removesuffix(".")
         if name in _LOCAL or name == self.host:
             return True
         if is_local(self.host):
@@ -119,6 +120,8 @@ class Guard:
 
     def _refused(self, scope: Scope, headers: dict[str, str]) -> ASGIApp | None:
         """The answer to what is not let through."""
+        if self._access.token is None and is_stranger(scope["client"], scope["server"]):
+            return refusal(403, "this server belongs to another user", "--token lets others in")
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         if len(hosts) != 1 or not self._access.knows_host(headers["host"]):
             return refusal(421, "this server is not known by that name", "use the address that serve printed")
@@ -160,12 +163,19 @@ class Guard:
 def _same_origin(scope: Scope, headers: dict[str, str]) -> bool:
     """Browsers say where a request comes from; other programs say nothing and are not misled by pages."""
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != headers["host"].lower():
+    if origin is not None and origin.partition("://")[2].lower() != headers["host"].lower():
         return False
     site = headers.get("sec-fetch-site", "none")
     if scope["method"] in _SAFE and headers.get("sec-fetch-mode", "navigate") == "navigate":
         return True  # a link from elsewhere
     return site in ("none", "same-origin")
+
+
+def _name(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _bounded(receive: Receive) -> Receive:
