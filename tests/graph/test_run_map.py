@@ -27,7 +27,7 @@ def test_every_agent_is_on_one_card_and_cards_are_apart(dag, fold):
 def test_agents_with_the_same_neighbours_are_folded():
     found = run_map(fan(9), "twins")
     assert members(found) == [["first"], [f"m{i}" for i in range(9)], ["last"]]
-    assert [(edge["from"], edge["to"]) for edge in found["edges"]] == [("first", "m0"), ("m0", "last")]
+    assert {(edge["from"], edge["to"]) for edge in found["edges"]} == {("first", "m0"), ("m0", "last")}
 
 
 def test_two_that_are_alike_stay_apart():
