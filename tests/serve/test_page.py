@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 
-import pytest
 from selenium.webdriver.common.keys import Keys
 
 from tests.cli.command_line import agent, appeared, failing, gate, script
@@ -156,6 +155,7 @@ def test_whatever_models_files_and_users_write_stays_text(project, server: Serve
     browser.open(server.link)
     browser.see("td.input", "<img src=x")
     browser.open(last_run(server))
+    browser.see(".card")
     for place in range(len(names)):
         browser.script(
             "for (const c of document.querySelectorAll('.card'))"
