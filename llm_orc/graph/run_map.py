@@ -10,10 +10,12 @@ from llm_orc.domain.json import JsonValue
 from llm_orc.graph.agent_graph import AgentGraph
 from llm_orc.graph.layout import lay_out
 
-Fold = Literal["none", "twins", "layers"]
+Fold = Literal["auto", "none", "twins", "layers"]
 CARD = (196.0, 62.0)
 """Width and height in pixels."""
 _FEWEST_TWINS = 3
+_MANY = 60
+_WORTH_IT = 0.6
 
 DependsOn = Mapping[str, Sequence[str]]
 
@@ -22,9 +24,13 @@ def run_map(depends_on: DependsOn, fold: Fold) -> dict[str, JsonValue]:
     """Cards with what is folded into them, edges between them, and the size of the whole, in pixels.
 
     `twins` folds agents that depend on the same agents and have the same dependents, `layers` all that stand
-    at the same depth.
+    at the same depth. `auto` folds twins where agents are many and that makes clearly fewer cards of them.
     """
-    groups = _groups(depends_on, fold)
+    groups = _groups(depends_on, "twins" if fold == "auto" else fold)
+    if fold == "auto":
+        helps = len(depends_on) > _MANY and len(groups) < _WORTH_IT * len(depends_on)
+        fold = "twins" if helps else "none"
+        groups = groups if helps else _groups(depends_on, fold)
     card_of = {name: card for card, members in groups.items() for name in members}
     needs = {
         card: tuple(dict.fromkeys(card_of[need] for name in members for need in depends_on[name]))

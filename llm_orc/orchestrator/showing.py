@@ -16,7 +16,7 @@ from llm_orc.orchestrator import Orchestrator
 if TYPE_CHECKING:
     from llm_orc.run.journal_following import Following as Following
 
-Fold = Literal["none", "twins", "layers"]
+Fold = Literal["auto", "none", "twins", "layers"]
 
 
 def follow(orchestrator: Orchestrator) -> Following:
@@ -31,6 +31,11 @@ def map_of(depends_on: Mapping[str, Sequence[str]], fold: Fold) -> dict[str, Jso
     from llm_orc.graph.run_map import run_map
 
     return run_map(depends_on, fold)
+
+
+def prepare() -> None:
+    """Load what maps are made with, so that the first one does not wait for it."""
+    import llm_orc.graph.run_map  # noqa: F401
 
 
 def agents_of(orchestrator: Orchestrator, run: RecordedRun) -> dict[str, JsonValue]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from llm_orc.orchestrator import Orchestrator
-from llm_orc.orchestrator.showing import follow
+from llm_orc.orchestrator.showing import follow, prepare
 from llm_orc.serve.access import Access, Guard
 from llm_orc.serve.actions import Actions
 from llm_orc.serve.feed import Feed
@@ -55,6 +55,7 @@ def application(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(state.feed.follow)
+            tasks.start_soon(anyio.to_thread.run_sync, prepare)
             yield
             tasks.cancel_scope.cancel()
 

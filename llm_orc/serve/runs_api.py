@@ -31,6 +31,7 @@ Handler = Callable[["Request", "State"], Awaitable["ASGIApp"]]
 Endpoint = Callable[["Request"], Awaitable["ASGIApp"]]
 
 _STATUSES = frozenset({"running", "succeeded", "failed", "partial", "interrupted", "killed"})
+_FOLDS = ("auto", "none", "twins", "layers")
 _MOST_RUNS = 200
 _MOST_CALLS = 50
 _MOST_LINES = 50_000
@@ -97,9 +98,9 @@ async def show_run(request: Request, state: State) -> ASGIApp:
 
 async def show_map(request: Request, state: State) -> ASGIApp:
     """Where the agents stand; 404 until the run has begun."""
-    fold = request.query_params.get("fold", "none")
-    if fold not in ("none", "twins", "layers"):
-        raise UsageFailed(f"{fold[:20]!r} is no way to fold", hint="none, twins or layers")
+    fold = request.query_params.get("fold", "auto")
+    if fold not in _FOLDS:
+        raise UsageFailed(f"{fold[:20]!r} is no way to fold", hint=", ".join(_FOLDS))
     run = await find(request, state)
 
     def drawn() -> JsonObject:

@@ -17,6 +17,7 @@ ALL = (
     "sampling",
     "tasks",
     "journal",
+    "page",
 )
 
 for name in sys.argv[1:] or ALL:

@@ -12,11 +12,11 @@ import { Timeline } from "./timeline.js";
 import { apply, newRun, tally } from "./state.js";
 
 const FRAME = 60; // ms between drawings
-const MANY = 60; // agents from which on those that are alike are folded
+const WHOLE = /^[0-9a-f]{20}$/;
 
 export class RunPage {
   constructor(root, top, id) {
-    Object.assign(this, { root, id, about: {}, events: [], selected: null, due: false, drawn: 0 });
+    Object.assign(this, { root, id, about: {}, events: [], selected: null, due: false, drawn: 0, tried: 0 });
     this.live = this.run = newRun();
     this.header = new Header(this, top);
     this.map2d = new Map2D((what) => this.choose(what), (fold) => this.loadMap(fold));
@@ -64,17 +64,20 @@ export class RunPage {
 
   async start() {
     try {
-      this.about = await ask(runPath(this.id));
-      this.id = this.about.run_id;
-      document.title = `${this.about.ensemble} · llm-orc`;
-      this.status(this.about.status);
-      this.take(await ask(runPath(this.id, "/events?after=0")));
+      // A whole id can be asked for all at once; of `last` it has to be known first which run that is.
+      if (!WHOLE.test(this.id)) this.id = (await ask(runPath(this.id))).run_id;
+      const map = this.askMap("auto");
+      const [about, events] = await Promise.all([ask(runPath(this.id)), ask(runPath(this.id, "/events?after=0"))]);
+      this.about = about;
+      document.title = `${about.ensemble} · llm-orc`;
+      this.status(about.status);
+      this.take(events);
+      this.stream.open();
+      this.timer = setInterval(() => this.run.status === "running" && this.soon(), 500);
+      this.drawMap(await map);
     } catch (error) {
-      return this.refused(error);
+      this.refused(error);
     }
-    this.stream.open();
-    this.timer = setInterval(() => this.run.status === "running" && this.soon(), 500);
-    if (this.live.top.length) await this.loadMap(folding(this.live));
   }
 
   refused(error) {
@@ -100,7 +103,7 @@ export class RunPage {
       apply(this.live, event);
     }
     if (this.live.status !== before || (events.length && events.at(-1).type === "run_finished")) this.ended();
-    if (!known && this.live.top.length && this.map === undefined && this.timer) this.loadMap(folding(this.live));
+    if (!known && this.live.top.length && this.map === undefined && this.timer) this.loadMap("auto");
     if (!this.replay.on) this.soon();
   }
 
@@ -121,13 +124,22 @@ export class RunPage {
     this.soon();
   }
 
-  async loadMap(fold) {
+  askMap(fold) {
     this.map = null;
-    const map = await ask(runPath(this.id, `/map?fold=${fold}`)).catch(() => null);
-    if (!map) return void (this.map = undefined);
+    return ask(runPath(this.id, `/map?fold=${fold}`)).catch(() => undefined);
+  }
+
+  async loadMap(fold) {
+    this.drawMap(await this.askMap(fold));
+  }
+
+  /** None is there before the run has begun: it is asked for again when it has. */
+  drawMap(map) {
     this.map = map;
+    if (!map) return this.live.top.length && !this.tried++ ? this.loadMap("auto") : undefined;
     this.map2d.draw(map, this.run);
     this.soon();
+    return undefined;
   }
 
   // ---- drawing ------------------------------------------------------------------------------------------
@@ -266,11 +278,3 @@ export class RunPage {
     addEventListener("pointerup", up);
   }
 }
-
-/** Alike agents are folded where they are many and folding helps. */
-function folding(run) {
-  if (run.top.length <= MANY) return "none";
-  const kinds = new Set(run.top.map((name) => JSON.stringify([[...run.needs[name]].sort(), [...run.feeds[name]].sort()])));
-  return kinds.size < run.top.length * 0.6 ? "twins" : "none";
-}
-
