@@ -86,6 +86,9 @@ def test_the_cause_of_a_failure_is_told_apart_from_what_it_took_with_it(project,
     browser.click(".drawer button", "bad")
     browser.see(".drawer .fault", "broken")
     browser.see(".drawer h2", "failed")
+    assert browser.driver.current_url.endswith("#bad")
+    browser.driver.refresh()
+    browser.see(".drawer h2", "bad")
 
 
 def test_a_page_goes_on_when_the_server_is_there_again(project, browser):
@@ -289,9 +292,9 @@ def test_two_runs_are_compared(project, server: Server, browser: Browser):
         browser.all("tbody input")[box].click()
     browser.click("button", "Compare two")
     browser.see(".differences tr", "output differs")
-    browser.gone(".differences tr", "same output")
-    browser.click(".comparison label")
     browser.see(".differences tr", "same output")
+    browser.click(".comparison label")
+    browser.gone(".differences tr", "same output")
     browser.see(".difference .removed", "- two")
     browser.see(".difference .added", "+ three")
 

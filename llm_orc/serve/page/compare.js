@@ -5,6 +5,8 @@ import { ask, asText, count, dollars, fill, h, runPath, seconds } from "./dom.js
 import { difference } from "./difference.js";
 import { themeButton } from "./theme.js";
 
+const FEW = 40;
+
 export class Compare {
   constructor(root, top, a, b) {
     Object.assign(this, { root, ids: [a, b] });
@@ -19,8 +21,10 @@ export class Compare {
       return void fill(this.root, h("div", { class: "empty" }, h("h1", {}, "These runs cannot be compared"), h("p", {}, error.message)));
     }
     const [a, b] = this.runs;
-    const same = h("input", { type: "checkbox", onchange: () => (this.agents.classList.toggle("all", same.checked)) });
     this.agents = this.table(a, b);
+    const same = h("input", { type: "checkbox", onchange: () => (this.agents.classList.toggle("all", same.checked)) });
+    same.checked = this.agents.rows.length < FEW;
+    this.agents.classList.toggle("all", same.checked);
     fill(this.root, h("div", { class: "comparison" }, this.summary(a, b), h("section", {}, h("h2", {}, "Agents ", h("label", { class: "aside" }, same, " also those that are alike")), this.agents),
       this.texts("Inputs", asText(a.about.inputs ?? {}), asText(b.about.inputs ?? {})), this.texts("Output", asText(a.run.result?.output ?? ""), asText(b.run.result?.output ?? "")), this.texts("File", a.about.text ?? "", b.about.text ?? "")));
   }
@@ -42,7 +46,7 @@ export class Compare {
       const states = [x, y].map(({ run, agent }) => (agent ? standing(run, agent) : ""));
       const outputs = [x, y].map(({ agent }) => (agent?.result === undefined || agent.result === null ? "" : asText(agent.result)));
       const alike = states[0] === states[1] && outputs[0] === outputs[1] && x.agent?.model === y.agent?.model;
-      const words = (run, agent) => [h("span", { class: `is-${standing(run, agent)}` }, standing(run, agent)), ` ${agent.model ?? ""} `, h("span", { class: "aside" }, `${seconds(took(run, agent))} · ${count(agent.input + agent.output)} tok`)];
+      const words = (run, agent) => [h("span", { class: `is-${standing(run, agent)}` }, standing(run, agent)), ` ${agent.model ?? ""} `, h("span", { class: "aside" }, [agent.started === null ? "" : seconds(took(run, agent)), agent.input + agent.output ? `${count(agent.input + agent.output)} tok` : ""].filter(Boolean).join(" · "))];
       const row = h("tr", { class: alike ? "alike" : "" }, h("th", { scope: "row" }, name), cell(x, words), cell(y, words), h("td", {}, outputs[0] === outputs[1] ? "same output" : "output differs"));
       if (outputs[0] === outputs[1]) return row;
       return [row, h("tr", {}, h("td"), h("td", { colspan: 3 }, h("details", {}, h("summary", {}, "Outputs"), difference(outputs[0], outputs[1]))))];

@@ -84,8 +84,8 @@ export class Header {
   /** Causes apart from what was only skipped because of them. */
   explain(run, status) {
     const found = causes(run);
-    const notes = run.notes.slice(-3);
-    const key = JSON.stringify([status, found.map((each) => [each.agent.name, each.skipped.length]), notes.length, run.notes.length, this.refusal, run.result?.error]);
+    const notes = run.notes.map((note) => h("p", {}, note.agent && [this.page.link(note.agent), ": "], note.text ?? ""));
+    const key = JSON.stringify([status, found.map((each) => [each.agent.name, each.skipped.length]), run.notes.length, this.refusal, run.result?.error]);
     if (key === this.said) return;
     this.said = key;
     const cause = run.result?.error;
@@ -97,7 +97,8 @@ export class Header {
         agent.error?.message || agent.error?.kind || "", agent.error?.hint && h("span", { class: "hint" }, ` ${agent.error.hint}`),
         skipped.length > 0 && h("span", { class: "aside" }, ` · ${plural(skipped.length, "agent")} skipped because of it`))),
       found.length > 3 && h("p", { class: "fault" }, `… and ${found.length - 3} more agents failed.`),
-      notes.map((note) => h("p", { class: "warn" }, "⚠ ", note.agent && [this.page.link(note.agent), ": "], note.text ?? "")));
+      notes.length > 0 && h("details", { class: "warn", open: this.banner.querySelector("details")?.open },
+        h("summary", {}, `⚠ ${plural(notes.length, "warning")}: `, h("span", { class: "aside" }, run.notes.at(-1).text ?? "")), notes.slice(-50)));
   }
 
   confirm() {

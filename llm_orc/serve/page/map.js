@@ -3,10 +3,11 @@
 import { count, dollars, fits, h, put, seconds, set, share, svg } from "./dom.js";
 import { agentOf, MARKS, standing, took } from "./state.js";
 
-const NAME = "600 13px system-ui, sans-serif";
-const LINE = "11.5px system-ui, sans-serif";
+const NAME = "600 14px system-ui, sans-serif";
+const LINE = "12px system-ui, sans-serif";
 const ORDER = ["failed", "running", "stopped", "ready", "waiting", "skipped", "cached", "succeeded"];
 const FAR = 0.42;
+const WORTH_SHOWING = 0.001; // dollars; the drawer has smaller costs
 
 export class Map2D {
   /** `chosen(name)` is called when an agent is selected, `wanted(fold)` when another map is. */
@@ -68,9 +69,9 @@ export class Map2D {
     const parts = {
       mark: svg("text", { class: "mark", x: 18, y: 21, "text-anchor": "middle" }),
       name: svg("text", { class: "name", x: 32, y: 21 }),
-      model: svg("text", { class: "line", x: 32, y: 37 }),
-      spent: svg("text", { class: "line", x: 32, y: 53 }),
-      meta: svg("text", { class: "line strong", x: width - 12, y: 53, "text-anchor": "end" }),
+      model: svg("text", { class: "line", x: 32, y: 38 }),
+      spent: svg("text", { class: "line", x: 32, y: 54 }),
+      meta: svg("text", { class: "line strong", x: width - 12, y: 54, "text-anchor": "end" }),
       rail: svg("rect", { class: "rail", x: 32, y: height - 4, width: width - 44, height: 3, rx: 1.5 }),
       bar: svg("rect", { class: "bar", x: 32, y: height - 4, width: 0, height: 3, rx: 1.5 }),
     };
@@ -259,9 +260,9 @@ function single(run, agent, state, about) {
   const line = agent.model ?? about?.served_by ?? (agent.started !== null && agent.ended !== null && !agent.calls.length ? "script" : "");
   let meta = "";
   const spent = [];
-  if (agent.input + agent.output) spent.push(`${count(agent.input + agent.output)} tok`);
-  if (agent.cost) spent.push(dollars(agent.cost));
   if (agent.confidence !== null && agent.confidence !== undefined) spent.push(`${share(agent.confidence)} sure`);
+  if (agent.input + agent.output) spent.push(`${count(agent.input + agent.output)} tok`);
+  if (agent.cost >= WORTH_SHOWING) spent.push(dollars(agent.cost));
   if (agent.retries) spent.push(`↻${agent.retries}`);
   if (state === "running") {
     if (progress) meta = `${progress.done + progress.failed}/${progress.total}`;

@@ -49,7 +49,7 @@ export class RunPage {
     this.at = 0;
     this.split = h("div", {
       class: "split", role: "separator", tabindex: "0", "aria-orientation": "horizontal", "aria-label": "Height of the lower part",
-      "aria-valuemin": 10, "aria-valuemax": 85, "aria-valuenow": 38, onpointerdown: (event) => this.drag(event),
+      "aria-valuemin": 10, "aria-valuemax": 85, "aria-valuenow": 36, onpointerdown: (event) => this.drag(event),
       onkeydown: (event) => {
         const by = { ArrowUp: 4, ArrowDown: -4 }[event.key];
         if (by) this.height(Number(this.split.getAttribute("aria-valuenow")) + by);
@@ -59,7 +59,7 @@ export class RunPage {
     this.workspace = h("div", { class: "workspace" }, h("div", { class: "upper" }, this.map2d.element, this.drawer.element), this.below);
     this.drawer.element.hidden = true;
     fill(this.root, this.header.banner, this.workspace);
-    this.height(Number(sessionStorage.getItem("below")) || 38);
+    this.height(Number(sessionStorage.getItem("below")) || 36);
   }
 
   async start() {
@@ -75,6 +75,8 @@ export class RunPage {
       this.stream.open();
       this.timer = setInterval(() => this.run.status === "running" && this.soon(), 500);
       this.drawMap(await map);
+      const named = decodeURIComponent(location.hash.slice(1));
+      if (this.live.agents.has(named)) this.choose(named);
     } catch (error) {
       this.refused(error);
     }
@@ -185,6 +187,7 @@ export class RunPage {
     if (what?.members) return this.unfold(what.members);
     const before = this.selected;
     this.selected = what;
+    history.replaceState(null, "", what === null ? location.pathname : `#${encodeURIComponent(what)}`);
     this.drawer.element.hidden = what === null;
     this.map2d.select(what);
     if (what !== null) {

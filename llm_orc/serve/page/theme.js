@@ -1,6 +1,6 @@
 // Light or dark: as the system has it, until somebody chooses.
 
-import { h, put, set } from "./dom.js";
+import { h, set } from "./dom.js";
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -15,8 +15,7 @@ export function applyTheme() {
 dark.addEventListener("change", applyTheme);
 
 export function themeButton() {
-  const show = () => put(button, document.documentElement.dataset.theme === "dark" ? "☀" : "☾");
-  const button = h("button", {
+  return h("button", {
     type: "button", class: "icon", "aria-label": "Switch between light and dark", title: "Light or dark",
     onclick: () => {
       const next = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
@@ -24,9 +23,6 @@ export function themeButton() {
         localStorage.setItem("theme", next);
       } catch { /* then for this page only */ }
       set(document.documentElement, "data-theme", next);
-      show();
     },
-  });
-  show();
-  return button;
+  }, "◐");
 }
