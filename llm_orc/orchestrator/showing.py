@@ -15,6 +15,7 @@ from llm_orc.orchestrator import Orchestrator
 
 if TYPE_CHECKING:
     from llm_orc.run.journal_following import Following as Following
+    from llm_orc.run.journal_following import Lines as Lines
 
 Fold = Literal["auto", "none", "twins", "layers"]
 

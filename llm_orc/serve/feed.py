@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from llm_orc.serve.lines import batches
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from llm_orc.orchestrator.showing import Following
+    from llm_orc.orchestrator.showing import Following, Lines
 
 POLL_SECONDS = 0.1
 """How often the journal is looked at while somebody watches: also the most messages that a viewer gets."""
@@ -109,7 +109,7 @@ class Feed:
                 yield last, message
                 after = last
         while after < channel.last or channel.last < 0:
-            lines = await anyio.to_thread.run_sync(self._journal.lines_after, run, after, _LINES)
+            lines = await self._lines(run, after)
             if not lines:
                 return
             for _, last, message in batches(lines):
@@ -123,7 +123,7 @@ class Feed:
             for run, channel in tuple(self._channels.items()):
                 if changed or channel.last < 0:
                     await self._read(run, channel)
-                if (ask and channel.status == "running") or changed:
+                if changed or (ask and channel.status == "running"):
                     await self._ask(run, channel)
         except JournalFailed:
             return  # locked or away for now: the next look may find it
@@ -132,19 +132,30 @@ class Feed:
 
     async def _read(self, run: str, channel: _Channel) -> None:
         if channel.last < 0:
-            channel.last = await anyio.to_thread.run_sync(self._journal.last_seq, run)
+            # Its first viewer reads what was before; from here on the messages are shared.
+            channel.last = await anyio.to_thread.run_sync(self._last_seq, run)
             self._wake(channel)
             return
-        while lines := await anyio.to_thread.run_sync(self._journal.lines_after, run, channel.last, _LINES):
+        while lines := await self._lines(run, channel.last):
             channel.recent.extend(batches(lines))
             channel.last = lines[-1][0]
             self._wake(channel)
 
+    async def _lines(self, run: str, after: int) -> Lines:
+        """None of a run that was forgotten."""
+        with suppress(NotFound):
+            return await anyio.to_thread.run_sync(self._journal.lines_after, run, after, _LINES)
+        return ()
+
+    def _last_seq(self, run: str) -> int:
+        with suppress(NotFound):
+            return self._journal.last_seq(run)
+        return 0
+
     async def _ask(self, run: str, channel: _Channel) -> None:
-        try:
+        status = "forgotten"
+        with suppress(NotFound):
             status = (await anyio.to_thread.run_sync(self._journal.find, run)).status
-        except NotFound:
-            status = "forgotten"
         if status != channel.status:
             channel.status = status
             self._wake(channel)

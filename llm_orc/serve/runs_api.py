@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from functools import lru_cache, partial, wraps
 from itertools import islice
-from time import monotonic
+from time import monotonic, time
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.recorded import RecordedRun, run_json
-from llm_orc.domain.text import one_line
+from llm_orc.domain.text import moment, one_line
 from llm_orc.errors import NotFound, OrcError, UsageFailed
 from llm_orc.orchestrator.showing import Fold, agents_of, map_of, memory_of
 from llm_orc.serve.feed import MOST_VIEWERS
@@ -93,6 +93,7 @@ async def show_run(request: Request, state: State) -> ASGIApp:
         "actions": state.actions.offered(run),
         "memory": memory,
         "keeps_content": run.inputs is not None,
+        "now": moment(time()),
     }, request)  # fmt: skip
 
 
@@ -151,7 +152,15 @@ async def stream_events(request: Request, state: State) -> ASGIApp:
     given = request.headers.get("last-event-id") or request.query_params.get("after", "0")
     after = _number(given, "after")
     run = await find(request, state)
+    if request.method == "HEAD":
+        return EventStream(_nothing())
     return EventStream(state.feed.watch(run, after))
+
+
+async def _nothing() -> AsyncGenerator[bytes, None]:
+    messages: tuple[bytes, ...] = ()
+    for message in messages:
+        yield message
 
 
 async def list_calls(request: Request, state: State) -> ASGIApp:

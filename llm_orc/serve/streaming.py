@@ -32,3 +32,5 @@ class EventStream:
             async with aclosing(self._messages) as messages:
                 async for message in messages:
                     await send({"type": "http.response.body", "body": message, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+            tasks.cancel_scope.cancel()

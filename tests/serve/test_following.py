@@ -108,6 +108,20 @@ def test_a_journal_may_come_and_go_while_the_server_runs(project, server: Server
     assert server.runs() == []
 
 
+def test_a_run_may_be_forgotten_while_it_is_watched(project, server: Server):
+    project.ensemble(agent("a", "yes"))
+    project("invoke", "e.yaml", "hi")
+    with server.stream("last") as messages:
+        assert next(messages) == "succeeded"
+        assert until(messages, "run_finished")
+        assert project("runs", "prune", "--keep", "0").returncode == 0
+        assert next(messages) == "forgotten"
+    assert server.runs() == []
+    project("invoke", "e.yaml", "hi")
+    with server.stream("last") as messages:
+        assert until(messages, "run_finished")
+
+
 def test_a_damaged_journal_is_an_error_and_not_the_end(project, server: Server):
     project.file(".llm-orc/runs.db", "no database at all, " * 300)
     answer = server("/api/runs")
@@ -191,6 +205,13 @@ def test_where_content_is_not_kept_none_is_shown(project, server: Server):
     paths = ("", "/events", "/calls?agent=a", "/map")
     assert not [path for path in paths if b"secret" in server(f"/api/runs/last{path}").body]
     assert b"secret" not in server("/api/runs").body
+
+
+def test_asking_for_the_head_of_a_stream_ends(project, server: Server):
+    project.ensemble(agent("a", "yes"))
+    project("invoke", "e.yaml", "hi")
+    answer = server("/api/runs/last/stream", "HEAD")
+    assert (answer.status, answer.body) == (200, b"")
 
 
 def test_a_server_that_nobody_watches_ends_where_it_should(project):

@@ -1,6 +1,6 @@
 // One agent: what it cost and when, why it has its model, what it was asked, what came of it.
 
-import { asText, ask, copy, count, dollars, fill, h, plural, runPath, seconds, share, svg } from "./dom.js";
+import { asText, ask, copy, count, dollars, fill, h, plural, put, runPath, seconds, share, svg } from "./dom.js";
 import { planOf } from "./plan.js";
 import { agentOf, causes, MARKS, readyAt, standing, took } from "./state.js";
 
@@ -34,7 +34,8 @@ export class Drawer {
     const agent = agentOf(run, this.name);
     const state = standing(run, agent);
     fill(this.title, h("span", { class: `chip is-${state}` }, `${MARKS[state]} ${state}`), " ", this.name);
-    this.part("facts", `${run.version}`, () => facts(run, agent, this.page));
+    this.part("facts", "", () => (this.facts = h("dl")));
+    this.tell(facts(run, agent, this.page));
     this.part("error", JSON.stringify([agent.error, agent.status]), () => this.error(run, agent));
     this.part("output", `${agent.seq}${agent.status}${this.whole ? 1 : 0}`, () => this.output(agent));
     this.part("why", `${run.plans.length}`, () => reason(run, agent));
@@ -43,6 +44,24 @@ export class Drawer {
     this.part("tools", `${agent.tools.length}${agent.tools.filter((t) => t.output !== null).length}`, () => list("Tools", agent.tools, tool));
     this.part("calls", `${agent.calls.length}${agent.open.size}${this.calls?.length}`, () => this.called(run, agent));
     this.part("logs", `${agent.logs.length}`, () => list("Log", agent.logs, (text) => h("pre", {}, text)));
+  }
+
+  /** Values change many times a second: each in its place, so that a link in there keeps the focus. */
+  tell(rows) {
+    const told = (this.told ??= new Map());
+    if (!this.facts.firstChild) told.clear();
+    for (const [name, value] of rows) {
+      let row = told.get(name);
+      if (!row) {
+        row = { dt: h("dt", {}, name), dd: h("dd"), key: null };
+        told.set(name, row);
+        this.facts.append(row.dt, row.dd);
+      }
+      row.dt.hidden = row.dd.hidden = !value;
+      if (typeof value === "string") put(row.dd, value);
+      else if (value && row.key !== value.key) fill(row.dd, value.made());
+      row.key = value?.key ?? null;
+    }
   }
 
   part(name, signature, make) {
@@ -113,7 +132,7 @@ function facts(run, agent, page) {
   const duration = took(run, agent);
   const span = (run.ended ?? run.now) - run.began;
   const rows = [
-    ["model", [agent.model ?? "none", agent.fallbacks.length > 0 && ` after ${plural(agent.fallbacks.length, "fallback")}`]],
+    ["model", `${agent.model ?? "none"}${agent.fallbacks.length ? ` after ${plural(agent.fallbacks.length, "fallback")}` : ""}`],
     ["strategy", agent.strategy],
     ["began", agent.started === null ? null : `${seconds(agent.started - run.began)} after the start`],
     ["waited", waited !== null && waited > 0.002 ? `${seconds(waited)} for its turn` : null],
@@ -129,16 +148,19 @@ function facts(run, agent, page) {
     ["when", page.map?.agents?.[agent.name]?.when ?? null],
     ["needs", links(run.needs[agent.name], page)],
     ["feeds", links(run.feeds[agent.name], page)],
-    ["within", agent.within ? page.link(agent.within) : null],
+    ["within", links(agent.within ? [agent.within] : [], page)],
     ["parts", links([...run.agents.keys()].filter((name) => run.agents.get(name).within === agent.name), page)],
   ];
-  return h("dl", {}, rows.filter(([, value]) => value).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+  return rows;
 }
 
 function links(names, page) {
   if (!names?.length) return null;
-  const shown = names.slice(0, 12).flatMap((name, i) => [i ? ", " : "", page.link(name)]);
-  return names.length > 12 ? [...shown, `, and ${names.length - 12} more`] : shown;
+  const made = () => {
+    const shown = names.slice(0, 12).flatMap((name, i) => [i ? ", " : "", page.link(name)]);
+    return names.length > 12 ? [...shown, `, and ${names.length - 12} more`] : shown;
+  };
+  return { key: names.join("\n"), made };
 }
 
 function reason(run, agent) {

@@ -31,8 +31,8 @@ export class Header {
     return live.status === "running" ? `llm-orc runs show ${about.run_id}` : `llm-orc invoke ${about.source || about.ensemble}`;
   }
 
-  connected(yes) {
-    put(this.link, yes ? "" : "not connected: trying again…");
+  connected(yes, why = "not connected: trying again…") {
+    put(this.link, yes ? "" : why);
     set(document.body, "data-connected", yes ? "yes" : "no");
   }
 
@@ -92,6 +92,7 @@ export class Header {
     fill(this.banner,
       this.refusal && h("p", { class: "fault" }, this.refusal),
       status === "killed" && h("p", { class: "fault" }, "The process that ran this is gone. What was answered until then is recorded."),
+      status === "forgotten" && h("p", { class: "fault" }, "This run is no longer in the journal. What is shown is what was known of it."),
       cause && h("p", { class: "fault" }, h("b", {}, "Ended early: "), cause.message ?? cause.kind, cause.hint && h("span", { class: "hint" }, ` ${cause.hint}`)),
       found.slice(0, 3).map(({ agent, skipped }) => h("p", { class: "fault" }, `${MARKS.failed} `, this.page.link(agent.name), " failed: ",
         agent.error?.message || agent.error?.kind || "", agent.error?.hint && h("span", { class: "hint" }, ` ${agent.error.hint}`),

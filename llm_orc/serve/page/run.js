@@ -16,7 +16,7 @@ const WHOLE = /^[0-9a-f]{20}$/;
 
 export class RunPage {
   constructor(root, top, id) {
-    Object.assign(this, { root, id, about: {}, events: [], selected: null, due: false, drawn: 0, tried: 0 });
+    Object.assign(this, { root, id, about: {}, events: [], selected: null, due: false, drawn: 0, tried: 0, skew: 0 });
     this.live = this.run = newRun();
     this.header = new Header(this, top);
     this.map2d = new Map2D((what) => this.choose(what), (fold) => this.loadMap(fold));
@@ -69,6 +69,7 @@ export class RunPage {
       const map = this.askMap("auto");
       const [about, events] = await Promise.all([ask(runPath(this.id)), ask(runPath(this.id, "/events?after=0"))]);
       this.about = about;
+      this.skew = Date.parse(about.now) - Date.now();
       document.title = `${about.ensemble} · llm-orc`;
       this.status(about.status);
       this.take(events);
@@ -103,6 +104,7 @@ export class RunPage {
       if (event.seq <= this.live.seq) continue;
       this.events.push(event);
       apply(this.live, event);
+      if (this.timer && event.type === "agent_finished" && event.outcome.status === "failed") say(`${event.agent} failed`);
     }
     if (this.live.status !== before || (events.length && events.at(-1).type === "run_finished")) this.ended();
     if (!known && this.live.top.length && this.map === undefined && this.timer) this.loadMap("auto");
@@ -157,7 +159,7 @@ export class RunPage {
     this.due = false;
     this.drawn = performance.now();
     const run = this.run;
-    if (run.status === "running" && !run.replayed) run.now = Math.max(run.now, Date.now() / 1000 - run.shift);
+    if (run.status === "running" && !run.replayed) run.now = Math.max(run.now, (Date.now() + this.skew) / 1000 - run.shift);
     const dirty = [...run.dirty];
     run.dirty.clear();
     if (this.map && dirty.length) this.map2d.update(run, dirty);

@@ -1,6 +1,6 @@
 // Events as they happen. After a break the stream goes on behind the last event that was seen.
 
-import { runPath } from "./dom.js";
+import { ask, runPath } from "./dom.js";
 
 const SLOWEST = 8000;
 
@@ -31,9 +31,17 @@ export class Stream {
       source.close();
       this.source = null;
       this.page.header.connected(false);
-      this.again = setTimeout(() => this.open(), this.wait);
+      this.again = setTimeout(() => this.tryAgain(), this.wait);
       this.wait = Math.min(SLOWEST, this.wait * 1.6);
     };
+  }
+
+  /** What the server says now: a run that was forgotten is not asked for any more. */
+  async tryAgain() {
+    const refusal = await ask(runPath(this.page.id)).then(() => null, (error) => error);
+    if (refusal?.status === 404) this.page.status("forgotten");
+    else if (refusal?.status === 401) this.page.header.connected(false, "a token is needed: open the link again");
+    else this.open();
   }
 
   close() {

@@ -1,7 +1,7 @@
 // Who worked when: bars by agent or by model, waiting told apart from working, the critical path marked.
 
 import { fill, fits, h, seconds, set, share, svg } from "./dom.js";
-import { criticalPath, endOf, readyAt, standing, took } from "./state.js";
+import { criticalPath, endOf, readyAt, took } from "./state.js";
 
 const ROW = 20, NAME = 190, TOP = 24, FONT = "12px system-ui, sans-serif";
 const STEPS = [1, 2, 5];
@@ -96,7 +96,7 @@ export class Timeline {
     const group = svg("g", { class: `row${critical ? " critical" : ""}${row.name && row.name === this.selected ? " chosen" : ""}`, transform: `translate(0 ${y})` },
       svg("rect", { class: "hit", width: "100%", height: ROW }),
       svg("text", { class: "who", x: 8 + (row.depth ?? 0) * 12, y: 14 }, fits(row.title, NAME - 20 - (row.depth ?? 0) * 12, FONT)));
-    for (const [kind, from, to, title] of row.segments) {
+    for (const [kind, from, to, title] of row.segments()) {
       const width = Math.max(1.2, x(to ?? end) - x(from));
       const bar = svg("rect", { class: `seg ${kind}`, x: x(from).toFixed(1), y: kind === "other" || kind === "wait" ? 6 : 4, width: width.toFixed(1), height: kind === "other" || kind === "wait" ? 8 : 12, rx: 2 });
       if (title) bar.append(svg("title", {}, title));
@@ -117,14 +117,20 @@ function byAgent(run) {
   const rows = [];
   for (const agent of began) {
     const depth = agent.within ? agent.name.split("/").length - 1 : 0;
-    const segments = [];
-    const ready = readyAt(run, agent);
-    if (ready !== null && agent.started - ready > 0.002) segments.push(["wait", ready, agent.started, `waited ${seconds(agent.started - ready)} for its turn`]);
-    segments.push(["other", agent.started, endOf(run, agent)]);
-    for (const call of agent.calls) segments.push(...ofCall(call, endOf(run, agent)));
-    rows.push({ name: agent.name, title: agent.name, depth, segments, after: `${seconds(took(run, agent))}${standing(run, agent) === "failed" ? " ✗" : ""}`, until: endOf(run, agent) });
+    const until = endOf(run, agent);
+    rows.push({ name: agent.name, title: agent.name, depth, segments: () => ofAgent(run, agent, until), after: `${seconds(until - agent.started)}${agent.status === "failed" ? " ✗" : ""}`, until });
   }
   return rows;
+}
+
+/** Made for the rows in sight alone. */
+function ofAgent(run, agent, until) {
+  const ready = readyAt(run, agent) ?? agent.started;
+  const waited = agent.started - ready;
+  const segments = waited > 0.002 ? [["wait", ready, agent.started, `waited ${seconds(waited)} for its turn`]] : [];
+  segments.push(["other", agent.started, until]);
+  for (const call of agent.calls) segments.push(...ofCall(call, until));
+  return segments;
 }
 
 function byModel(run) {
@@ -143,10 +149,10 @@ function byModel(run) {
       let lane = free.findIndex((until) => until <= call.start);
       if (lane < 0) lane = free.push(0) - 1;
       free[lane] = call.end ?? Infinity;
-      (free.rows ??= [])[lane] ??= { title: lane ? "" : `${model} (${calls.length})`, segments: [], depth: 0 };
-      free.rows[lane].segments.push(...ofCall(call, run.now, `${call.agent}: `));
+      (free.rows ??= [])[lane] ??= { title: lane ? "" : `${model} (${calls.length})`, calls: [], depth: 0 };
+      free.rows[lane].calls.push(call);
     });
-    rows.push(...(free.rows ?? []));
+    for (const row of free.rows ?? []) rows.push({ ...row, segments: () => row.calls.flatMap((call) => ofCall(call, run.now, `${call.agent}: `)) });
   }
   return rows;
 }
