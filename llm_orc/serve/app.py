@@ -26,6 +26,7 @@ from llm_orc.serve.runs_api import (
     show_run,
     stream_events,
 )
+from llm_orc.serve.saving import save_run
 from llm_orc.serve.state import State
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def application(
             Route(f"{run}/events/{{seq}}", endpoint(show_event)),
             Route(f"{run}/stream", endpoint(stream_events)),
             Route(f"{run}/calls", endpoint(list_calls)),
+            Route(f"{run}/saved", endpoint(save_run)),
             Route(f"{run}/cancel", endpoint(cancel), methods=["POST"]),
             Route(f"{run}/resume", endpoint(resume), methods=["POST"]),
         ],

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import lru_cache, partial, wraps
 from itertools import islice
 from time import monotonic, time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import anyio
 
-from llm_orc.domain.json import JsonObject, JsonValue
+from llm_orc.domain.json import JsonValue
 from llm_orc.domain.recorded import RecordedRun, run_json
 from llm_orc.domain.text import moment, one_line
 from llm_orc.errors import NotFound, OrcError, UsageFailed
@@ -31,7 +31,7 @@ Handler = Callable[["Request", "State"], Awaitable["ASGIApp"]]
 Endpoint = Callable[["Request"], Awaitable["ASGIApp"]]
 
 _STATUSES = frozenset({"running", "succeeded", "failed", "partial", "interrupted", "killed"})
-_FOLDS = ("auto", "none", "twins", "layers")
+FOLDS: tuple[Fold, ...] = ("auto", "none", "twins", "layers")
 _MOST_RUNS = 200
 _MOST_CALLS = 50
 _MOST_LINES = 50_000
@@ -81,38 +81,41 @@ async def list_runs(request: Request, state: State) -> ASGIApp:
 async def show_run(request: Request, state: State) -> ASGIApp:
     """A run without its agents: the events tell of them."""
     run = await find(request, state)
-    last = await anyio.to_thread.run_sync(state.journal.last_seq, run.run_id)
-    memory = await anyio.to_thread.run_sync(memory_of, state.orchestrator.project)
-    return state.json({
+    return state.json(await anyio.to_thread.run_sync(described, state, run), request)
+
+
+def described(state: State, run: RecordedRun) -> dict[str, JsonValue]:
+    """What a page has to know of a run besides its events."""
+    return {
         **run_json(run),
         "inputs": run.inputs,
         "settings": run.settings,
         "text": run.text,
-        "last_seq": last,
+        "last_seq": state.journal.last_seq(run.run_id),
         "process": run.process.rsplit(" ", 1)[0],
         "actions": state.actions.offered(run),
-        "memory": memory,
+        "memory": memory_of(state.orchestrator.project),
         "keeps_content": run.inputs is not None,
         "now": moment(time()),
-    }, request)  # fmt: skip
+    }
 
 
 async def show_map(request: Request, state: State) -> ASGIApp:
     """Where the agents stand; 404 until the run has begun."""
     fold = request.query_params.get("fold", "auto")
-    if fold not in _FOLDS:
-        raise UsageFailed(f"{fold[:20]!r} is no way to fold", hint=", ".join(_FOLDS))
+    if fold not in FOLDS:
+        raise UsageFailed(f"{fold[:20]!r} is no way to fold", hint=", ".join(FOLDS))
     run = await find(request, state)
 
-    def drawn() -> JsonObject:
-        started = next(state.journal.events(run.run_id, "run_started"), None)
-        if started is None:
-            raise NotFound("the run has not begun yet")
-        needs = cast("Mapping[str, list[str]]", started["depends_on"])
-        agents = agents_of(state.orchestrator, run)
-        return {**_map(json.dumps(needs), cast("Fold", fold)), "agents": agents}
+    return state.json(await anyio.to_thread.run_sync(drawn, state, run, fold), request)
 
-    return state.json(await anyio.to_thread.run_sync(drawn), request)
+
+def drawn(state: State, run: RecordedRun, fold: Fold) -> dict[str, JsonValue]:
+    """The map of a run. Raises `NotFound` when it has not begun."""
+    started = next(state.journal.events(run.run_id, "run_started"), None)
+    if started is None:
+        raise NotFound("the run has not begun yet")
+    return {**_map(json.dumps(started["depends_on"]), fold), "agents": agents_of(state.orchestrator, run)}
 
 
 async def list_events(request: Request, state: State) -> ASGIApp:
@@ -182,7 +185,7 @@ async def find(request: Request, state: State) -> RecordedRun:
 @lru_cache(maxsize=32)
 def _map(depends_on: str, fold: Fold) -> dict[str, JsonValue]:
     """Kept, since 500 agents take half a second; `depends_on` is JSON."""
-    needs: dict[str, Any] = json.loads(depends_on)
+    needs: dict[str, list[str]] = json.loads(depends_on)
     return map_of(needs, fold)
 
 

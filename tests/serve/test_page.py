@@ -331,6 +331,27 @@ def test_the_plan_says_why_a_model_was_chosen_and_what_was_in_memory(project, se
     browser.see(".vram .legend", "large 9 GB")
 
 
+def test_a_run_is_saved_as_one_file_that_needs_no_server(project, server: Server, browser: Browser):
+    project.ensemble(
+        agent("a", "</script><script>document.title='owned'</script><!--", system_prompt="Be <b>brief</b>."),
+        agent("b", "x" * 9000, depends_on=["a"]),
+    )
+    project("invoke", "e.yaml", "hi")
+    saved = server("/api/runs/last/saved")
+    assert saved.headers["content-disposition"].startswith('attachment; filename="run-')
+    browser.open(project.file("saved.html", saved.body).as_uri())
+    browser.click(card("a", "succeeded"))
+    browser.see(".drawer .output", "<!--")
+    browser.click(".drawer button", "Show prompts and answers")
+    browser.see(".drawer pre", "Be <b>brief</b>.")
+    browser.click(card("b", "succeeded"))
+    assert len(browser.see(".drawer .output").text) == 9000
+    browser.click("button", "Replay")
+    browser.see(".controls", "0 of ")
+    assert browser.driver.title == "✓ e · llm-orc"
+    assert browser.all("#top a") == []
+
+
 def test_many_agents_are_folded_and_unfolded(project, server: Server, browser: Browser):
     middle = [script(f"m{i}", "print(1)", depends_on=["first"]) for i in range(70)]
     project.ensemble(

@@ -118,7 +118,7 @@ export class Drawer {
   }
 
   async fetchCalls(agent, further = false) {
-    const after = further ? this.calls.at(-1).id : 0;
+    const after = further ? this.calls.at(-1).id : 0; // a saved page has all of them under 0
     const found = await ask(runPath(this.page.id, `/calls?agent=${encodeURIComponent(agent.name)}&after=${after}`)).catch(() => null);
     if (!found || agent.name !== this.name) return;
     this.calls = further ? [...this.calls, ...found.calls] : found.calls;

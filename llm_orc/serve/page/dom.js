@@ -63,7 +63,16 @@ export class Refused extends Error {
   }
 }
 
+// A run that was saved as a file brings the answers along.
+const brought = document.getElementById("recorded");
+const answers = brought && JSON.parse(brought.textContent);
+export const saved = answers ? decodeURIComponent(Object.keys(answers)[0].split("/").pop()) : null;
+
 export async function ask(path, options = {}) {
+  if (answers) {
+    if (path in answers) return answers[path];
+    throw new Refused(404, { kind: "not_saved", message: "this was not saved with the page" });
+  }
   let answer;
   try {
     answer = await fetch(path, { credentials: "same-origin", ...options });
@@ -137,4 +146,19 @@ export function copy(text, button) {
     put(button, "Copied");
     setTimeout(() => put(button, before), 1200);
   });
+}
+
+/** What this browser keeps for next time; where it keeps nothing, nothing. */
+export function remembered(name) {
+  try {
+    return localStorage.getItem(`llm-orc ${name}`);
+  } catch {
+    return null;
+  }
+}
+
+export function remember(name, value) {
+  try {
+    localStorage.setItem(`llm-orc ${name}`, value);
+  } catch { /* then for this page only */ }
 }

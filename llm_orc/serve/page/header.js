@@ -1,6 +1,6 @@
 // The strip above a run: how it stands, what it has taken, what can be done; and why it failed.
 
-import { ask, copy, count, dollars, fill, h, plural, put, runPath, seconds, set } from "./dom.js";
+import { ask, copy, count, dollars, fill, h, plural, put, runPath, saved, seconds, set } from "./dom.js";
 import { causes, MARKS, tally } from "./state.js";
 import { themeButton } from "./theme.js";
 
@@ -21,8 +21,10 @@ export class Header {
     const command = h("button", { type: "button", onclick: () => copy(this.command(), command) }, "Copy command");
     this.banner = h("div", { class: "banner" });
     this.compare = h("a", { class: "button", href: "/" }, "Compare…");
-    fill(top, h("a", { class: "brand", href: "/", title: "All runs" }, "llm-orc"), h("div", { class: "what" }, this.name, this.chip, this.link), this.progress, this.figures,
-      h("div", { class: "actions" }, this.cancel, this.resume, this.compare, command, h("button", { type: "button", class: "icon", title: "Keys (?)", "aria-label": "Keys (?)", onclick: () => this.help() }, "?"), themeButton()));
+    this.save = h("a", { class: "button", download: true, title: "One file with all of the run, for a browser without a server" }, "Save page");
+    const brand = saved ? h("span", { class: "brand" }, "llm-orc") : h("a", { class: "brand", href: "/", title: "All runs" }, "llm-orc");
+    fill(top, brand, h("div", { class: "what" }, this.name, this.chip, this.link), this.progress, this.figures,
+      h("div", { class: "actions" }, this.cancel, this.resume, !saved && [this.compare, this.save], command, h("button", { type: "button", class: "icon", title: "Keys (?)", "aria-label": "Keys (?)", onclick: () => this.help() }, "?"), themeButton()));
   }
 
   command() {
@@ -51,6 +53,7 @@ export class Header {
     this.spent(run, found);
     this.offers();
     this.explain(run, status);
+    set(this.save, "href", runPath(about.run_id ?? "", "/saved"));
     set(this.compare, "href", `/?compare=${encodeURIComponent(about.run_id ?? "")}&ensemble=${encodeURIComponent(about.ensemble ?? "")}`);
   }
 

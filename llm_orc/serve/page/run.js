@@ -1,7 +1,7 @@
 // The page of one run: it loads what has happened, follows what happens, and shows both in the same way.
 
 import { AgentTable, EventList } from "./table.js";
-import { ask, asText, copy, fill, h, plural, runPath, say, set } from "./dom.js";
+import { ask, asText, copy, fill, h, plural, remember, remembered, runPath, saved, say, set } from "./dom.js";
 import { Drawer } from "./agent.js";
 import { Header } from "./header.js";
 import { Map2D } from "./map.js";
@@ -59,7 +59,7 @@ export class RunPage {
     this.workspace = h("div", { class: "workspace" }, h("div", { class: "upper" }, this.map2d.element, this.drawer.element), this.below);
     this.drawer.element.hidden = true;
     fill(this.root, this.header.banner, this.workspace);
-    this.height(Number(sessionStorage.getItem("below")) || 36);
+    this.height(Number(remembered("below")) || 36);
   }
 
   async start() {
@@ -73,7 +73,7 @@ export class RunPage {
       document.title = `${about.ensemble} · llm-orc`;
       this.status(about.status);
       this.take(events);
-      this.stream.open();
+      if (!saved) this.stream.open();
       this.timer = setInterval(() => this.run.status === "running" && this.soon(), 500);
       this.drawMap(await map);
       const named = decodeURIComponent(location.hash.slice(1));
@@ -189,7 +189,7 @@ export class RunPage {
     if (what?.members) return this.unfold(what.members);
     const before = this.selected;
     this.selected = what;
-    history.replaceState(null, "", what === null ? location.pathname : `#${encodeURIComponent(what)}`);
+    history.replaceState(null, "", what === null ? location.href.split("#")[0] : `#${encodeURIComponent(what)}`);
     this.drawer.element.hidden = what === null;
     this.map2d.select(what);
     if (what !== null) {
@@ -268,7 +268,7 @@ export class RunPage {
     const at = Math.min(85, Math.max(10, percent));
     this.workspace.style.setProperty("--below", `${at}%`);
     set(this.split, "aria-valuenow", Math.round(at));
-    sessionStorage.setItem("below", at);
+    remember("below", at);
   }
 
   drag(event) {

@@ -1,6 +1,6 @@
 // Agents as a table, for eyes, keyboards and screen readers alike; and the events as a list.
 
-import { count, dollars, fill, h, put, runPath, seconds, set, share } from "./dom.js";
+import { count, dollars, fill, h, put, runPath, saved, seconds, set, share } from "./dom.js";
 import { MARKS, standing, took } from "./state.js";
 
 const COLUMNS = [
@@ -113,7 +113,7 @@ export class EventList {
 
   line(event) {
     const { seq, ts, type, agent, ...rest } = event;
-    return h("li", {}, h("a", { href: runPath(this.page.id, `/events/${seq}`), target: "_blank", rel: "noopener" }, String(seq)),
+    return h("li", {}, saved ? h("span", { class: "n" }, String(seq)) : h("a", { href: runPath(this.page.id, `/events/${seq}`), target: "_blank", rel: "noopener" }, String(seq)),
       h("time", {}, String(ts).slice(11, 23)), h("b", {}, type),
       agent ? h("button", { type: "button", class: "link", onclick: () => this.chosen(agent) }, agent) : h("span"),
       h("code", {}, JSON.stringify(rest).slice(0, 240)));
