@@ -20,7 +20,8 @@ _FILE = Template("""<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src $script; \
-style-src $style; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'">
+style-src $style; base-uri 'none'; form-action 'none'; \
+require-trusted-types-for 'script'; trusted-types 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <title>$title</title>
