@@ -76,7 +76,7 @@ async def _serve(
 ) -> None:
     from llm_orc.serve.server import serve as serve_page
 
-    with interrupted_by_signals() as end:
+    with interrupted_by_signals() as (end, _):
         # Connections wait from now on, and are answered in a moment.
         click.echo(link)
         if show:

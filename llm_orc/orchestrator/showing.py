@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Literal
 
 from llm_orc.domain.ensemble import Ensemble
 from llm_orc.domain.json import JsonValue
+from llm_orc.domain.policy import Budget
 from llm_orc.domain.recorded import RecordedRun
 from llm_orc.errors import OrcError
 from llm_orc.orchestrator import Orchestrator
+from llm_orc.orchestrator.options import options_of
 
 if TYPE_CHECKING:
     from llm_orc.run.journal_following import Following as Following
@@ -65,6 +67,27 @@ def memory_of(project: Path) -> dict[str, JsonValue]:
         return {"vram_gb": {}, "room_gb": []}
     known = {model.name: model.vram_gb for model in fleet.models.values() if model.vram_gb is not None}
     return {"vram_gb": known, "room_gb": list(fleet.vram_gb)}
+
+
+def budget_of(orchestrator: Orchestrator, run: RecordedRun) -> dict[str, JsonValue]:
+    """What the run may spend: `usd`, `tokens`, `calls`, `seconds`, each only where it is limited.
+
+    What the file says counts where it still is as it was.
+    """
+    said = options_of(run.settings)
+    ensemble = _as_it_was(orchestrator, run)
+    budget, seconds = said.budget, [said.max_seconds]
+    if ensemble is not None:
+        budget = budget.over(ensemble.budget or Budget())
+        seconds.append(ensemble.timeout_seconds)
+    seconds.append(budget.seconds)
+    limits = {
+        "usd": budget.usd,
+        "tokens": budget.tokens,
+        "calls": budget.calls,
+        "seconds": min((each for each in seconds if each is not None), default=None),
+    }
+    return {name: value for name, value in limits.items() if value is not None}
 
 
 def interrupt(run: RecordedRun) -> None:

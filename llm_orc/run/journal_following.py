@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.recorded import RecordedRun
-from llm_orc.run.journal_file import reading, said_clearly
+from llm_orc.run.database import reading, said_clearly
 from llm_orc.run.journal_reading import Runs
 
 _MATCHING = """
@@ -23,7 +23,8 @@ _MATCHING = """
 _CALLS = """
     SELECT calls.*, requests.json AS request FROM calls
     LEFT JOIN requests ON requests.run = calls.run AND requests.key = calls.key
-    WHERE calls.run = ?1 AND calls.agent = ?2 AND calls.id > ?3 ORDER BY calls.id LIMIT ?4
+    WHERE calls.run = ?1 AND calls.kind = 'model' AND calls.agent = ?2 AND calls.id > ?3
+    ORDER BY calls.id LIMIT ?4
 """
 
 Lines = Sequence[tuple[int, str]]

@@ -15,7 +15,7 @@ from llm_orc.domain.json import JsonValue
 from llm_orc.domain.recorded import RecordedRun, run_json
 from llm_orc.domain.text import moment, one_line
 from llm_orc.errors import NotFound, OrcError, UsageFailed
-from llm_orc.orchestrator.showing import Fold, agents_of, map_of, memory_of
+from llm_orc.orchestrator.showing import Fold, agents_of, budget_of, map_of, memory_of
 from llm_orc.serve.feed import MOST_VIEWERS
 from llm_orc.serve.lines import short
 from llm_orc.serve.refusal import failure, refusal
@@ -94,6 +94,7 @@ def described(state: State, run: RecordedRun) -> dict[str, JsonValue]:
         "last_seq": state.journal.last_seq(run.run_id),
         "process": run.process.rsplit(" ", 1)[0],
         "actions": state.actions.offered(run),
+        "budget": budget_of(state.orchestrator, run),
         "memory": memory_of(state.orchestrator.project),
         "keeps_content": run.inputs is not None,
         "now": moment(time()),

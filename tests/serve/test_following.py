@@ -131,19 +131,56 @@ def test_a_damaged_journal_is_an_error_and_not_the_end(project, server: Server):
 
 
 def test_a_run_is_cancelled_in_order_in_its_own_process(project, server: Server):
+    project.environment["LLM_ORC_GRACE_SECONDS"] = "60"
     project.ensemble(agent("a", "yes"), script("b", BLOCKED, depends_on=["a"]))
     with gate(project.folder / "gate"), project.started("invoke", "e.yaml", "hi", "--quiet") as process:
         appeared(project.folder / "here")
         run = server("/api/runs/last").json
         assert run["actions"] == {"cancel": True, "resume": False}
-        answer = server(f"/api/runs/{run['run_id']}/cancel", "POST")
-        assert (answer.status, answer.json) == (202, {"asked": True})
+        for _ in range(2):
+            answer = server(f"/api/runs/{run['run_id']}/cancel", "POST")
+            assert (answer.status, answer.json) == (202, {"asked": True})
+            with server.stream("last") as messages:
+                until(messages, "run_ending")
         assert process.wait() == 130
     run = server("/api/runs/last").json
     assert run["status"] == "interrupted"
-    assert not run["actions"]["cancel"]
+    assert run["actions"] == {"cancel": False, "resume": True}
     again = server(f"/api/runs/{run['run_id']}/cancel", "POST")
     assert (again.status, again.json["error"]["message"]) == (409, "the run is not running: interrupted")
+
+
+def test_a_run_is_resumed_and_its_answers_are_not_paid_for_twice(project, server: Server):
+    code = "import os, sys; sys.exit(0 if os.path.exists('repaired') else 'broken')"
+    project.ensemble(agent("a", "yes"), script("b", code, depends_on=["a"]))
+    assert project("invoke", "e.yaml", "hi").returncode == 1
+    run = server("/api/runs/last").json
+    assert run["actions"]["resume"]
+    project.file("repaired", "")
+    with server.stream("last", Last_Event_ID=str(run["last_seq"])) as messages:
+        answer = server(f"/api/runs/{run['run_id']}/resume", "POST")
+        assert (answer.status, answer.json) == (202, {"resumed": True})
+        events = [event for event in until(messages, "run_finished") if isinstance(event, dict)]
+    assert events[0]["seq"] == run["last_seq"] + 1
+    assert (events[0]["type"], events[0]["attempt"]) == ("run_started", 2)
+    assert [e["source"] for e in events if e["type"] == "model_answered"] == ["journal"]
+    after = server("/api/runs/last").json
+    assert (after["status"], after["attempts"], after["calls"]) == ("succeeded", 2, 1)
+
+
+def test_a_run_that_cannot_be_resumed_says_why(project, server: Server):
+    project.ensemble(failing("a"))
+    project("invoke", "e.yaml", "hi")
+    project.ensemble(failing("a"), agent("b"))
+    answer = server("/api/runs/last/resume", "POST")
+    assert answer.status == 409
+    assert "has changed since the run began" in answer.json["error"]["message"]
+    assert "--force" in answer.json["error"]["hint"]
+    project.ensemble(agent("a", "yes"), file="o.yaml")
+    project("invoke", "o.yaml", "hi")
+    assert server("/api/runs/last/resume", "POST").json["error"]["message"] == (
+        "the run cannot be resumed: succeeded"
+    )
 
 
 def test_many_watch_one_run(project, server: Server):

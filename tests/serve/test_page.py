@@ -115,6 +115,7 @@ def test_a_page_goes_on_when_the_server_is_there_again(project, browser):
 
 
 def test_a_run_is_cancelled_once_it_is_meant(project, server: Server, browser: Browser):
+    project.environment["LLM_ORC_GRACE_SECONDS"] = "60"
     project.ensemble(agent("a", "yes"), script("b", BLOCKED, depends_on=["a"]))
     with gate(project.folder / "gate"), project.started("invoke", "e.yaml", "hi", "--quiet") as process:
         appeared(project.folder / "here")
@@ -125,10 +126,37 @@ def test_a_run_is_cancelled_once_it_is_meant(project, server: Server, browser: B
         assert process.poll() is None
         browser.click("#top button", "Cancel")
         browser.click("dialog button", "Cancel the run")
+        browser.see(".banner", "the run is ending")
+        browser.click("#top button", "Stop at once")
+        browser.click("dialog button", "Stop it")
         browser.see("#top .chip", "interrupted")
         assert process.wait() == 130
-    browser.gone("#top button", "Cancel")
+    browser.gone("#top button", "Stop at once")
     browser.see(card("b", "failed"))
+
+
+def test_a_failed_run_is_resumed_and_reuses_what_was_answered(project, server: Server, browser: Browser):
+    code = "import os, sys; sys.exit(0 if os.path.exists('repaired') else 'broken')"
+    project.ensemble(agent("a", "yes"), script("b", code, depends_on=["a"]), agent("c", depends_on=["b"]))
+    project("invoke", "e.yaml", "hi")
+    browser.open(last_run(server))
+    browser.see(card("c", "skipped"))
+    project.file("repaired", "")
+    browser.click("#top button", "Resume")
+    browser.see(card("a", "cached"))
+    browser.see(card("c", "succeeded"))
+    browser.see("#top .chip", "succeeded")
+    browser.see(".figures", "reused")
+    browser.gone("#top button", "Resume")
+    browser.gone(".banner", "failed")
+
+
+def test_what_a_run_may_spend_is_said(project, server: Server, browser: Browser):
+    project.ensemble(agent("a", "yes"), budget={"tokens": 5000, "seconds": 60})
+    project("invoke", "e.yaml", "hi", "--max-calls", "7")
+    browser.open(last_run(server))
+    for limit in ("of 60 s", "of 7", "of 5"):
+        browser.see(".figures", limit)
 
 
 HOSTILE = (

@@ -59,14 +59,15 @@ export class Header {
 
   spent(run, found) {
     const end = run.ended ?? run.now;
-    const limit = this.page.about.settings?.max_seconds;
+    const { seconds: time, calls, tokens, usd } = this.page.about.budget ?? {};
+    const of = (limit, shown) => (limit === undefined ? "" : ` of ${shown(limit)}`);
     const ended = found.succeeded + found.cached + found.failed + found.skipped;
     const figures = [
-      ["time", run.began === null ? "–" : seconds(end - run.began) + (limit ? ` of ${seconds(limit)}` : "")],
+      ["time", run.began === null ? "–" : seconds(end - run.began) + of(time, seconds)],
       ["agents", `${ended}/${run.top.length}`],
-      ["calls", count(run.calls) + (run.failedCalls ? ` (${run.failedCalls} failed)` : "")],
-      ["tokens", run.input + run.output ? `${count(run.input)} + ${count(run.output)}` : "0"],
-      ["cost", run.unpriced ? `${dollars(run.cost)} + ${run.unpriced} unpriced` : dollars(run.cost)],
+      ["calls", count(run.calls) + of(calls, count) + (run.failedCalls ? ` (${run.failedCalls} failed)` : "")],
+      ["tokens", (run.input + run.output ? `${count(run.input)} + ${count(run.output)}` : "0") + of(tokens, count)],
+      ["cost", dollars(run.cost) + of(usd, dollars) + (run.unpriced ? ` + ${run.unpriced} unpriced` : "")],
       run.fromCache ? ["reused", String(run.fromCache)] : null,
       run.retries ? ["retries", String(run.retries)] : null,
       run.attempt > 1 ? ["attempt", String(run.attempt)] : null,
@@ -81,6 +82,7 @@ export class Header {
     const { about, live } = this.page;
     const can = about.actions ?? {};
     this.cancel.hidden = !(can.cancel && live.status === "running");
+    put(this.cancel, live.ending ? "Stop at once" : "Cancel");
     this.resume.hidden = !(can.resume && live.status !== "running");
   }
 
@@ -107,9 +109,11 @@ export class Header {
 
   confirm() {
     const { about } = this.page;
-    const dialog = h("dialog", { "aria-labelledby": "sure" }, h("h2", { id: "sure" }, "Cancel this run?"),
-      h("p", {}, `Its process (${about.process || "unknown"}) is asked to end in order, as Ctrl-C does. What is finished stays recorded. Whatever else that process runs ends too.`),
-      h("form", { method: "dialog" }, h("button", { value: "no", autofocus: true }, "Let it run"), h("button", { value: "yes", class: "danger" }, "Cancel the run")));
+    const now = this.page.live.ending !== null;
+    const what = now ? "Calls and scripts that are under way are ended too; what they would have answered is lost."
+      : `Its process (${about.process || "unknown"}) is asked to end in order, as Ctrl-C does: calls that are under way may still end, nothing more begins. Whatever else that process runs ends too.`;
+    const dialog = h("dialog", { "aria-labelledby": "sure" }, h("h2", { id: "sure" }, now ? "Stop at once?" : "Cancel this run?"), h("p", {}, what, " What is finished stays recorded."),
+      h("form", { method: "dialog" }, h("button", { value: "no", autofocus: true }, "Let it run"), h("button", { value: "yes", class: "danger" }, now ? "Stop it" : "Cancel the run")));
     dialog.addEventListener("close", () => {
       if (dialog.returnValue === "yes") this.act("cancel", this.cancel);
       dialog.remove();
@@ -126,7 +130,8 @@ export class Header {
     } catch (error) {
       this.refusal = `${error.message}${error.hint ? ` (${error.hint})` : ""}`;
     }
-    button.disabled = false;
+    // A third signal would end the process without any order.
+    button.disabled = verb === "cancel" && this.page.live.ending !== null;
     await this.page.ended();
   }
 

@@ -130,7 +130,7 @@ export class Map2D {
   }
 
   light(run, edge) {
-    const done = this.cards.get(edge.from).members.some((name) => run.agents.get(name)?.status === "succeeded");
+    const done = this.cards.get(edge.from).members.some((name) => /succeeded|cached/.test(run.agents.get(name)?.status));
     const to = this.cards.get(edge.to).members.map((name) => run.agents.get(name)?.status);
     const state = !done ? "" : to.includes("running") && run.status === "running" ? "flows" : to.some((s) => s && s !== "waiting" && s !== "skipped") ? "passed" : "offered";
     if (state === edge.state) return;

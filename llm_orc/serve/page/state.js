@@ -10,7 +10,7 @@ export function newRun() {
     seq: 0, id: "", ensemble: "", status: "running", attempt: 0, layers: [], needs: {}, feeds: {},
     agents: new Map(), top: [], plans: [], memory: [], notes: [], began: null, now: 0, ended: null, shift: 0,
     input: 0, output: 0, cost: 0, unpriced: 0, calls: 0, failedCalls: 0, retries: 0, fromCache: 0,
-    result: null, dirty: new Set(), version: 0,
+    result: null, ending: null, dirty: new Set(), version: 0,
   };
 }
 
@@ -20,7 +20,7 @@ function newAgent(name) {
     model: null, strategy: null, started: null, ended: null, calls: [], open: new Map(), steps: [], logs: [],
     tools: [], executions: 0, retries: 0, repaired: 0, fallbacks: [], progress: null, doing: "", input: 0,
     output: 0, cost: 0, unpriced: 0, samples: 0, confidence: null, evidence: null, error: null, result: undefined,
-    seq: 0, cut: false,
+    seq: 0, cut: false, before: null, fresh: 0,
   };
 }
 
@@ -60,11 +60,9 @@ const KINDS = {
     run.top = event.layers.flat();
     run.feeds = Object.fromEntries(run.top.map((name) => [name, []]));
     for (const [name, needs] of Object.entries(event.depends_on)) for (const need of needs) run.feeds[need].push(name);
-    for (const name of run.top) {
-      const agent = agentOf(run, name);
-      if (run.attempt > 1 && agent.status !== "succeeded") Object.assign(agent, { status: "waiting", error: null, ended: null });
-      run.dirty.add(name);
-    }
+    run.ending = null;
+    for (const agent of run.agents.values()) again(agent);
+    for (const name of run.top) run.dirty.add(agentOf(run, name).name);
   },
   planned(run, event, _, ts) {
     run.plans.push({ ...event, at: ts });
@@ -75,7 +73,7 @@ const KINDS = {
     agent.executions += 1;
     agent.started ??= ts;
     agent.status = "running";
-    agent.ended = null;
+    if (!agent.before) agent.ended = null;
     agent.model = event.model ?? agent.model;
     agent.seq = event.seq;
     if (agent.within) agentOf(run, agent.name.split("/", 1)[0]).doing = agent.name.split("/").slice(1).join("/");
@@ -93,13 +91,15 @@ const KINDS = {
       load: event.load_seconds ?? 0, queued: event.queued_s ?? 0, usage: event.usage, cost: event.cost_usd,
       source: event.source ?? "model",
     });
-    for (const each of [run, agent]) {
+    if (call.source !== "model") run.fromCache += 1;
+    if (call.source === "model") agent.fresh += 1;
+    // What was known already was paid for when it was asked.
+    for (const each of call.source === "model" ? [run, agent] : []) {
       each.input += event.usage.input_tokens;
       each.output += event.usage.output_tokens;
       if (event.cost_usd === null) each.unpriced += 1;
       else each.cost += event.cost_usd;
     }
-    if (call.source !== "model") run.fromCache += 1;
   },
   model_failed(run, event, agent, ts) {
     closed(run, agent, event, ts).error = event.cause;
@@ -138,7 +138,11 @@ const KINDS = {
       strategy: outcome.strategy ?? agent.strategy, confidence: outcome.confidence, evidence: outcome.evidence,
       error: outcome.error, result: outcome.output, seq: event.seq, cut: event.cut === true,
     });
-    agent.samples += outcome.samples;
+    // In a resumed run: it asked nobody, and only read what had been answered.
+    const { before } = agent;
+    if (before && !agent.fresh && outcome.status !== "failed" && outcome.duration_s < before.ended - before.started) Object.assign(agent, before, { status: "cached" });
+    agent.before = null;
+    agent.samples = Math.max(agent.samples, outcome.samples);
     if (outcome.status === "skipped") agent.started ??= null;
     if (agent.progress?.of === "samples") agent.progress = { ...agent.progress, done: outcome.samples };
     for (const call of agent.open.values()) call.end ??= ts;
@@ -172,14 +176,24 @@ const KINDS = {
     run.notes.push({ ts: event.ts, text: `${event.host}: ${event.state}` });
   },
   run_ending(run, event) {
-    run.notes.push({ ts: event.ts, text: `ending: ${event.cause.message ?? event.cause.kind}` });
+    run.ending = event;
+    run.notes.push({ ts: event.ts, text: `the run is ending: ${event.cause.message ?? event.cause.kind}; ${event.under_way} under way may still end` });
   },
   run_finished(run, event, _, ts) {
-    Object.assign(run, { status: event.status, ended: ts, result: event, input: event.usage.input_tokens });
+    Object.assign(run, { status: event.status, ended: ts, result: event, ending: null, input: event.usage.input_tokens });
     Object.assign(run, { output: event.usage.output_tokens, cost: event.cost_usd ?? run.cost });
     for (const name of run.agents.keys()) run.dirty.add(name);
   },
 };
+
+/** In a further attempt everything begins anew; what had succeeded keeps its times. */
+function again(agent) {
+  const done = agent.status === "succeeded" || agent.status === "cached";
+  agent.before = done ? { started: agent.started, ended: agent.ended } : null;
+  agent.fresh = 0;
+  if (!done) Object.assign(agent, { started: null, ended: null, error: null, progress: null });
+  if (agent.status !== "waiting") agent.status = "waiting";
+}
 
 const step = (event, name, text) => ({ ts: event.ts, name, text: text ?? "" });
 
