@@ -70,6 +70,7 @@ export class Map2D {
       mark: svg("text", { class: "mark", x: 18, y: 21, "text-anchor": "middle" }),
       name: svg("text", { class: "name", x: 32, y: 21 }),
       model: svg("text", { class: "line", x: 32, y: 38 }),
+      sure: svg("text", { class: "line", x: width - 12, y: 38, "text-anchor": "end" }),
       spent: svg("text", { class: "line", x: 32, y: 54 }),
       meta: svg("text", { class: "line strong", x: width - 12, y: 54, "text-anchor": "end" }),
       rail: svg("rect", { class: "rail", x: 32, y: height - 4, width: width - 44, height: 3, rx: 1.5 }),
@@ -115,11 +116,12 @@ export class Map2D {
       put(card.mark, MARKS[state]);
       card.state = state;
     }
-    const { line, spent, meta, part } = agents.length > 1 ? several(states) : single(run, agents[0], state, card.about);
-    const shown = [line, spent, meta].filter(Boolean).join(", ");
+    const { line, sure = "", spent, meta, part } = agents.length > 1 ? several(states) : single(run, agents[0], state, card.about);
+    const shown = [line, sure && `${sure} sure`, spent, meta].filter(Boolean).join(", ");
     if (card.shown !== shown) {
       card.shown = shown;
-      put(card.model, fits(line, card.width - 44, LINE));
+      put(card.model, fits(line, card.width - 46 - sure.length * 8, LINE));
+      put(card.sure, sure);
       put(card.spent, fits(spent, card.width - 50 - meta.length * 6.4, LINE));
       put(card.meta, meta);
     }
@@ -260,7 +262,7 @@ function single(run, agent, state, about) {
   const line = agent.model ?? about?.served_by ?? (agent.started !== null && agent.ended !== null && !agent.calls.length ? "script" : "");
   let meta = "";
   const spent = [];
-  if (agent.confidence !== null && agent.confidence !== undefined) spent.push(`${share(agent.confidence)} sure`);
+  const sure = agent.confidence === null || agent.confidence === undefined ? "" : share(agent.confidence);
   if (agent.input + agent.output) spent.push(`${count(agent.input + agent.output)} tok`);
   if (agent.cost >= WORTH_SHOWING) spent.push(dollars(agent.cost));
   if (agent.retries) spent.push(`↻${agent.retries}`);
@@ -271,7 +273,7 @@ function single(run, agent, state, about) {
   } else if (agent.started !== null && agent.ended !== null) meta = seconds(took(run, agent));
   if (state === "ready") spent.push("waits for its turn");
   if (state === "failed" && agent.error) spent.unshift(agent.error.kind);
-  return { line, spent: spent.join(" · "), meta, part: progress && state === "running" ? (progress.done + progress.failed) / Math.max(1, progress.total) : null };
+  return { line, sure, spent: spent.join(" · "), meta, part: progress && state === "running" ? (progress.done + progress.failed) / Math.max(1, progress.total) : null };
 }
 
 function curve(points) {

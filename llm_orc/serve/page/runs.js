@@ -33,7 +33,12 @@ export class RunList {
   async start() {
     document.title = "Runs · llm-orc";
     await this.load();
-    setInterval(() => document.hidden || this.load(), AGAIN);
+    let tick = 0;
+    setInterval(() => {
+      tick += 1;
+      // Searching reads all of the journal: less often.
+      if (!document.hidden && (!this.find.value || tick % 5 === 0)) this.load();
+    }, AGAIN);
     document.addEventListener("keydown", (event) => {
       if (event.key === "/" && document.activeElement !== this.find) {
         event.preventDefault();
