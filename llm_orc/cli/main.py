@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "feedback": ("llm_orc.cli.feedback:feedback", "Teach the router what a result was worth."),
     "models": ("llm_orc.cli.models:models", "List the models at hand, show one, or check their servers."),
     "calibrate": ("llm_orc.cli.calibrate:calibrate", "Learn the threshold of a cascade from data."),
+    "eval": ("llm_orc.cli.eval:eval_", "Score ensembles on rows with known answers."),
     "bench": ("llm_orc.cli.bench:bench", "Compare routers and strategies."),
     "runs": ("llm_orc.cli.runs:runs", "List, show, export and forget the runs that were recorded."),
     "serve": ("llm_orc.cli.serve:serve", "Serve a live page of runs."),

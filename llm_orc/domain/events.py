@@ -11,6 +11,7 @@ from llm_orc.domain.completion import Usage
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import Cause, Outcome, RunResult
 from llm_orc.domain.plan import Plan
+from llm_orc.domain.wording_events import DemosChosen, VariantChosen
 
 AnswerSource = Literal["model", "cache", "journal"]
 
@@ -245,6 +246,8 @@ Happening: TypeAlias = (
     RunStarted
     | Planned
     | AgentStarted
+    | VariantChosen
+    | DemosChosen
     | ModelCalled
     | ModelAnswered
     | ModelFailed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -12,13 +13,15 @@ from llm_orc.domain.events import Observer
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import RunResult
 from llm_orc.domain.plan import Planning
-from llm_orc.errors import NotAvailable
 from llm_orc.orchestrator.completing import completed, router_of
 from llm_orc.orchestrator.options import RunOptions, options_json
 from llm_orc.orchestrator.recording import Recording
 from llm_orc.orchestrator.serving import Strategies
 from llm_orc.orchestrator.treating import Treating
 from llm_orc.spec.settings import Settings
+
+if TYPE_CHECKING:
+    from llm_orc.run.examples import Examples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +43,14 @@ class Runner:
         recording: Recording,
         strategies: Strategies,
         planning: Callable[[Ensemble, RoutingSpec], Planning],
+        examples: Callable[[], Examples],
     ) -> None:
         self._settings = settings
         self._treating = treating
         self._recording = recording
         self._strategies = strategies
         self._planning = planning
+        self._examples = examples
 
     async def run(
         self,
@@ -60,10 +65,6 @@ class Runner:
         from llm_orc.run.ending import GRACE_SECONDS, Ending
         from llm_orc.run.run import run_ensemble
 
-        if ensemble.unavailable:
-            raise NotAvailable(
-                f"{ensemble.name!r} uses what is not available yet: {'; '.join(ensemble.unavailable)}"
-            )
         settings = self._settings()
         ensemble = replace(
             completed(ensemble, options.seed, settings.timeout_seconds),
@@ -91,6 +92,7 @@ class Runner:
                 treatment=treatment,
                 strategy_of=self._strategies.of,
                 task_of=task_of,
+                examples=self._examples(),
                 observers=watch.observers,
                 ending=ending,
                 planning=planning,

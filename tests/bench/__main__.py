@@ -17,6 +17,7 @@ ALL = (
     "sampling",
     "tasks",
     "journal",
+    "rewriting",
     "page",
 )
 
