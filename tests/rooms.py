@@ -23,6 +23,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     **{plug_in: NOUNS | {plug_in, "answers"} for plug_in in PLUG_INS},
     "orchestrator": NOUNS | PLUG_INS | {"orchestrator", "registry", "spec", "graph", "plan", "run", "trace"},
     **{door: NOUNS | {door, "orchestrator", "bench", "optimize", ""} for door in DOORS},
+    # The command line starts the server.
+    "cli": NOUNS | {"cli", "orchestrator", "bench", "optimize", "serve", ""},
     "bench": NOUNS | {"answers", "bench", "optimize", "orchestrator", "plan", "strategies"},
     "__main__": {"cli"},
     "": NOUNS | {"orchestrator"},
@@ -70,6 +72,7 @@ HOMES: dict[str, set[str]] = {
     "optuna": {"optimize/tuning.py"},
     "ray": {"engines"},
     "starlette": {"serve"},
+    "uvicorn": {"serve"},
 }
 """Library -> the rooms or files that may import it."""
 

@@ -33,6 +33,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "eval": ("llm_orc.cli.eval:eval_", "Score ensembles on rows with known answers."),
     "bench": ("llm_orc.cli.bench:bench", "Compare routers and strategies."),
     "runs": ("llm_orc.cli.runs:runs", "List, show, export and forget the runs that were recorded."),
+    "serve": ("llm_orc.cli.serve:serve", "Serve a live page of runs."),
     "config": ("llm_orc.cli.config:config", "Show each setting and where it came from."),
     "schema": ("llm_orc.cli.schema:schema", "Print the JSON Schema of a file format."),
 }

@@ -18,6 +18,7 @@ ALL = (
     "tasks",
     "journal",
     "rewriting",
+    "page",
 )
 
 for name in sys.argv[1:] or ALL:
