@@ -82,6 +82,8 @@ Examples:
               help="End the run after this time; exit code 3.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), help="Seed of every agent that sets none.")
 @click.option("--runs", type=click.Path(dir_okay=False, path_type=Path), help="Where runs are recorded.")
+@click.option("--trace", metavar="WHERE",
+              help="Trace the run: console, otlp, a file, or none. Else OTEL_ variables say.")  # fmt: skip
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
 @click.option("--verbose", is_flag=True, help="More progress: starts, calls, logs of scripts.")
 def invoke(
@@ -89,7 +91,7 @@ def invoke(
     output: Path | None, model: str | None, schedule: str | None, concurrency: int | None,
     max_seconds: float | None, seed: int | None, quiet: bool, verbose: bool,
     router: RouterName | None, horizon: int | None, vram: tuple[float, ...], lambda_token: float | None,
-    lambda_switch: float | None, runs: Path | None,
+    lambda_switch: float | None, runs: Path | None, trace: str | None,
 ) -> int:  # fmt: skip
     """Run ENSEMBLE, a file or a name, and print its output.
 
@@ -107,7 +109,7 @@ def invoke(
     )  # fmt: skip
     flags: dict[str, JsonValue] = {
         "output_format": output_format, "schedule": schedule, "concurrency": concurrency,
-        "runs": None if runs is None else str(runs),
+        "runs": None if runs is None else str(runs), "trace": trace,
     }  # fmt: skip
     return anyio.run(_invoke, Orchestrator(flags=flags, runs=True), options)
 
@@ -128,8 +130,11 @@ async def _invoke(orchestrator: Orchestrator, options: Options) -> int:
                 observers=_observers(form, options, stack, interrupt, lines),
                 interrupt=interrupt,
             )
-    _print(result, form, options, lines)
-    _explain(result)
+        # Before a collector is waited for.
+        _print(result, form, options, lines)
+        _explain(result)
+    for lost in orchestrator.tracings.lost:
+        click.echo(f"warning: {safe(lost)}", err=True)
     return result.exit_code
 
 

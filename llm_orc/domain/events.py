@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeAlias
 
-from llm_orc.domain.completion import Usage
+from llm_orc.domain.completion import Completion, Request, Usage
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import Cause, Outcome, RunResult
 from llm_orc.domain.plan import Plan
@@ -21,6 +21,7 @@ class RunStarted:
     ensemble: str
     layers: tuple[tuple[str, ...], ...]
     depends_on: Mapping[str, tuple[str, ...]]
+    trace_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,7 @@ class ModelCalled:
     call: int
     model: str
     n: int
+    request: Request | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,7 @@ class ModelAnswered:
     cost_usd: float | None
     duration_s: float
     load_seconds: float | None
+    completion: Completion | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,32 @@ class ToolAnswered:
     output: str
     error: Cause | None
     duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskStarted:
+    """A strategy asks for `n` samples, or `aside`: for a critique, a judgement. `ask` counts from 1.
+
+    Not told of where an ask is one call of a model: by the strategy `single` without tools.
+    """
+
+    type: ClassVar[str] = "ask_started"
+    agent: str
+    ask: int
+    strategy: str
+    model: str
+    n: int
+    aside: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskFinished:
+    """An ask ended; `error` is None when it went well."""
+
+    type: ClassVar[str] = "ask_finished"
+    agent: str
+    ask: int
+    error: Cause | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +182,16 @@ class AnswerRepaired:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ItemStarted:
+    """One instance of a fan-out began; `index` counts from 0."""
+
+    type: ClassVar[str] = "item_started"
+    agent: str
+    index: int
+    items: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ItemFinished:
     """One instance of a fan-out ended; `index` counts from 0, `error` is None when it went well."""
 
@@ -199,11 +238,14 @@ Happening: TypeAlias = (
     | ModelFailed
     | ToolCalled
     | ToolAnswered
+    | AskStarted
+    | AskFinished
     | StrategyStep
     | ScriptLogged
     | AgentFinished
     | FellBack
     | AnswerRepaired
+    | ItemStarted
     | ItemFinished
     | RoundFinished
     | Warned
@@ -213,11 +255,16 @@ Happening: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A happening with its place in the run: `seq` counts from 1 without gaps, `ts` is Unix time."""
+    """A happening with its place in the run: `seq` counts from 1 without gaps, `ts` is Unix time.
+
+    `span` names the piece of work that it belongs to; `parent`, set where the piece begins, that around it.
+    """
 
     seq: int
     ts: float
     what: Happening
+    span: str = ""
+    parent: str | None = None
 
 
 class Observer(Protocol):

@@ -26,6 +26,7 @@ from llm_orc.errors import NotAvailable, OrcError, Problem, Unreachable
 from llm_orc.orchestrator.completing import completed, llm_works, priced, router_of, with_one_context
 from llm_orc.orchestrator.recording import Recording
 from llm_orc.orchestrator.serving import Providers
+from llm_orc.orchestrator.tracing import Tracings
 from llm_orc.registry import ROUTERS, STRATEGIES, find
 from llm_orc.spec.catalogue import check_catalogue, load_fleet, resolve_model
 from llm_orc.spec.ensemble_file import check_ensemble, load_ensemble
@@ -64,6 +65,7 @@ class Orchestrator:
         if isinstance(runs, Path | str):
             self._flags["runs"] = str(runs)
         self._recording = Recording(self.project, runs)
+        self.tracings = Tracings()
         self._providers = Providers(providers or {})
         # With the specification, so that its id stays its own.
         self._strategies: dict[int, tuple[StrategySpec, Strategy]] = {}
@@ -86,6 +88,7 @@ class Orchestrator:
         with anyio.CancelScope(shield=True):
             await self._providers.aclose()
             await self._recording.aclose()
+            await self.tracings.aclose()
 
     @property
     def settings(self) -> Settings:
@@ -190,18 +193,22 @@ class Orchestrator:
             "max_seconds": max_seconds,
         }  # fmt: skip
         planning = self._planning(ensemble, routing)
-        async with await self._recording.begin(ensemble, inputs, given, self.settings) as recorder:
+        async with (
+            self.tracings.run(ensemble.name, self.settings) as (trace, makers),
+            await self._recording.begin(ensemble, inputs, given, self.settings) as recorder,
+        ):
             return await run_ensemble(
                 ensemble,
                 inputs,
                 provider_of=self.provider_of,
                 strategy_of=self.strategy_of,
                 task_of=task_of,
-                observers=observers,
+                observers=(*observers, *makers),
                 interrupt=interrupt,
                 max_seconds=max_seconds,
                 planning=planning,
                 recorder=recorder,
+                trace=trace,
             )
 
     async def plan(

@@ -9,7 +9,14 @@ from time import perf_counter, time
 
 from llm_orc.domain.completion import Completion, Message, Provider, Request, Usage
 from llm_orc.domain.ensemble import Ensemble, Llm
-from llm_orc.domain.events import ModelAnswered, ModelCalled, ModelFailed, StrategyStep
+from llm_orc.domain.events import (
+    AskFinished,
+    AskStarted,
+    ModelAnswered,
+    ModelCalled,
+    ModelFailed,
+    StrategyStep,
+)
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model, Sampling
 from llm_orc.domain.recorder import ModelCall, Recorder
@@ -77,11 +84,30 @@ class Asking:
             top_logprobs=top_logprobs,
             schema=schema.schema if schema is not None and "json_schema" in model.supports else None,
         )
+        if self._llm.strategy.type == "single" and self._tools is None:
+            return await self._answered(request, aside, steps)
+        attempt, emit = self._attempt, self._emit
+        attempt.asks += 1
+        number = attempt.asks
+        emit(AskStarted(
+            agent=attempt.name, ask=number, strategy=self._llm.strategy.type, model=model.name, n=n,
+            aside=aside,
+        ))  # fmt: skip
+        try:
+            completion = await self._answered(request, aside, steps)
+        except OrcError as error:
+            emit(AskFinished(agent=attempt.name, ask=number, error=cause_of(error)))
+            raise
+        emit(AskFinished(agent=attempt.name, ask=number, error=None))
+        return completion
+
+    async def _answered(self, request: Request, aside: bool, steps: int | None) -> Completion:
+        model = request.model
         if self._tools is not None and not aside:
             by_text = steps is not None or "tools" not in model.supports
             loop = ToolLoop(self._tools, steps or self._llm.max_tool_calls, self._once, by_text=by_text)
             return await _drawn(request, loop)
-        if n > 1 and "n" not in model.supports:
+        if request.n > 1 and "n" not in model.supports:
             return await _drawn(request, self._once)
         return await self._once(request)
 
@@ -101,7 +127,7 @@ class Asking:
         attempt, model, emit = self._attempt, request.model, self._emit
         attempt.attempts += 1
         call = attempt.attempts
-        emit(ModelCalled(agent=attempt.name, call=call, model=model.name, n=request.n))
+        emit(ModelCalled(agent=attempt.name, call=call, model=model.name, n=request.n, request=request))
         started_at, began = time(), perf_counter()
         ended = partial(ModelCall, agent=attempt.name, request=request, started_at=started_at)
         try:
@@ -122,7 +148,7 @@ class Asking:
             await self._recorder.record(ended(completion=completion, cost_usd=cost, duration_s=took))
         emit(ModelAnswered(
             agent=attempt.name, call=call, model=model.name, usage=completion.usage, cost_usd=cost,
-            duration_s=took, load_seconds=completion.load_seconds,
+            duration_s=took, load_seconds=completion.load_seconds, completion=completion,
         ))  # fmt: skip
         return completion
 

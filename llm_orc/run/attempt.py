@@ -16,8 +16,8 @@ class Attempt:
     """Counts usage, cost and calls. `name` is the agent's, behind those of the agents around it."""
 
     __slots__ = (
-        "agent", "attempts", "began", "confidence", "cost_usd", "evidence", "load_seconds", "model", "name",
-        "samples", "scores", "started_at", "strategy", "tool_calls", "usage",
+        "agent", "asks", "attempts", "began", "confidence", "cost_usd", "evidence", "load_seconds", "model",
+        "name", "samples", "scores", "started_at", "strategy", "tool_calls", "usage",
     )  # fmt: skip
 
     def __init__(self, agent: Agent, name: str) -> None:
@@ -29,6 +29,7 @@ class Attempt:
         self.strategy: str | None = None
         self.usage: Usage = NO_USAGE
         self.cost_usd: float | None = 0.0
+        self.asks = 0
         self.attempts = 0
         self.tool_calls = 0
         self.load_seconds = 0.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from secrets import token_hex
 from time import perf_counter, time
 
 import anyio
@@ -24,6 +23,7 @@ from llm_orc.domain.outcome import (
 )
 from llm_orc.domain.plan import Planning
 from llm_orc.domain.recorder import Recorder, new_run_id
+from llm_orc.domain.span import Trace
 from llm_orc.errors import DeadlinePassed, FlowFailed, NestedFailed
 from llm_orc.graph.agent_graph import AgentGraph
 from llm_orc.run.asking import ProviderOf, TaskOf
@@ -50,6 +50,7 @@ async def run_ensemble(
     max_seconds: float | None = None,
     planning: Planning | None = None,
     recorder: Recorder | None = None,
+    trace: Trace | None = None,
 ) -> RunResult:
     """Run until every agent is settled, `interrupt` is set, `max_seconds` have passed, or the journal breaks.
 
@@ -57,9 +58,9 @@ async def run_ensemble(
     """
     started_at, began = time(), perf_counter()
     run_id = new_run_id() if recorder is None else recorder.run_id
-    emit = EventStream(observers)
+    emit = EventStream(observers, trace=trace)
     if recorder is not None:
-        emit = EventStream((recorder.observe, *observers), recorder.last_seq)
+        emit = EventStream((recorder.observe, *observers), recorder.last_seq, trace)
     routing = None if planning is None else Routing(planning, emit)
     async with mcp_servers() as servers:
         around = Surroundings(
@@ -77,6 +78,7 @@ async def run_ensemble(
         graph = scheduler.graph
         emit(RunStarted(
             run_id=run_id, ensemble=ensemble.name, layers=graph.layers, depends_on=graph.depends_on,
+            trace_id=emit.trace.trace_id,
         ))  # fmt: skip
         ended_by = await _drive(scheduler, interrupt, max_seconds, recorder)
     if recorder is not None and ended_by is None:
@@ -97,7 +99,7 @@ async def run_ensemble(
         cost_usd=cost,
         started_at=started_at,
         duration_s=perf_counter() - began,
-        trace_id=token_hex(16),
+        trace_id=emit.trace.trace_id,
         ended_by=ended_by,
         plans=() if routing is None else tuple(routing.plans),
     )
