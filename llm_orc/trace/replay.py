@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
+from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, Resource
 from opentelemetry.sdk.trace import ReadableSpan
 
 from llm_orc.domain.events import Event
@@ -17,7 +18,9 @@ from llm_orc.trace.tracing import content, resource
 def otlp_lines(events: Iterable[Event], redact: Callable[[str], str]) -> Iterator[str]:
     """A line per span, as it ends. A run that has no end ends with its last event."""
     ended: deque[ReadableSpan] = deque()
-    maker = SpanMaker(ended.append, resource(os.environ), content(redact, os.environ))
+    # Which process it was is not known any more.
+    known = {name: each for name, each in resource(os.environ).attributes.items() if name != SERVICE_INSTANCE_ID}
+    maker = SpanMaker(ended.append, Resource(known), content(redact, os.environ))
     moment = 0.0
     for event in events:
         maker(event)

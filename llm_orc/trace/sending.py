@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -20,6 +21,7 @@ PATIENCE_SECONDS = 2.0
 LONGEST_SECONDS = 30.0
 _QUEUE = 1_000_000
 """Spans that may wait. The SDK's default is 2048: a run with many samples makes that in a second."""
+_TRANSIENT = re.compile(r"Transient error (.*) encountered while", re.DOTALL)
 _ROOMS = {
     "http/protobuf": "opentelemetry.exporter.otlp.proto.http",
     "grpc": "opentelemetry.exporter.otlp.proto.grpc",
@@ -32,10 +34,15 @@ class Complaints(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.last = ""
+        self.is_over = False
         logging.getLogger("opentelemetry").addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.last = record.getMessage()
+        # Once it is over, they only complain of that.
+        if not self.is_over:
+            said = record.getMessage()
+            found = _TRANSIENT.match(said)
+            self.last = said if found is None else found[1]
 
     def close(self) -> None:
         logging.getLogger("opentelemetry").removeHandler(self)
@@ -48,6 +55,11 @@ class Sender:
     def __init__(self, environ: Mapping[str, str], complaints: Complaints) -> None:
         self._exporter = _Counting(_exporter("trace_exporter", "OTLPSpanExporter", "TRACES", environ))
         self._complaints = complaints
+        self._place = (
+            environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+            or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+            or "the default address"
+        )
         limited = "OTEL_BSP_MAX_QUEUE_SIZE" in environ
         self._processor = BatchSpanProcessor(self._exporter, max_queue_size=None if limited else _QUEUE)
 
@@ -58,15 +70,17 @@ class Sender:
         """Send what is left; what was lost and why, "" when nothing was."""
         _patiently(self._processor.shutdown, self._exporter.shutdown, self._complaints)
         lost = self._exporter.lost
-        return f"{lost} span{'s' * (lost != 1)} could not be sent: {self._complaints.last}" if lost else ""
+        if not lost:
+            return ""
+        return f"{lost} span{'s' * (lost != 1)} could not be sent to {self._place}: {self._complaints.last}"
 
 
 def send_metrics(provider: MeterProvider, exporter: MetricExporter, complaints: Complaints) -> str:
     """Send the metrics of a process that ends; what went wrong, "" when nothing did."""
-    before = complaints.last
-    complaints.last = ""
-    _patiently(provider.shutdown, exporter.shutdown, complaints)
-    said, complaints.last = complaints.last, complaints.last or before
+    patience = 0.0 if complaints.is_over else PATIENCE_SECONDS
+    complaints.last, complaints.is_over = "", False
+    _patiently(provider.shutdown, exporter.shutdown, complaints, patience)
+    said = complaints.last
     return f"the metrics could not be sent: {said}" if said else ""
 
 
@@ -121,11 +135,17 @@ def _exporter(module: str, name: str, signal: str, environ: Mapping[str, str]) -
         raise UsageFailed(f"the OTEL_EXPORTER_OTLP_ variables cannot be used: {error}") from error
 
 
-def _patiently(end: Callable[[], object], give_up: Callable[[], object], complaints: Complaints) -> None:
+def _patiently(
+    end: Callable[[], object],
+    give_up: Callable[[], object],
+    complaints: Complaints,
+    patience: float = PATIENCE_SECONDS,
+) -> None:
     """Wait for as long as all goes well; a collector that does not answer is not waited for long."""
     ending = threading.Thread(target=end, name="llm-orc-trace", daemon=True)
     ending.start()
-    ending.join(PATIENCE_SECONDS)
+    ending.join(patience)
     if ending.is_alive() and complaints.last:
+        complaints.is_over = True
         give_up()
     ending.join(LONGEST_SECONDS)
