@@ -19,7 +19,8 @@ def otlp_lines(events: Iterable[Event], redact: Callable[[str], str]) -> Iterato
     """A line per span, as it ends. A run that has no end ends with its last event."""
     ended: deque[ReadableSpan] = deque()
     # Which process it was is not known any more.
-    known = {name: each for name, each in resource(os.environ).attributes.items() if name != SERVICE_INSTANCE_ID}
+    known = dict(resource(os.environ).attributes)
+    known.pop(SERVICE_INSTANCE_ID, None)
     maker = SpanMaker(ended.append, Resource(known), content(redact, os.environ))
     moment = 0.0
     for event in events:

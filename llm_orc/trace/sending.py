@@ -77,9 +77,13 @@ class Sender:
 
 def send_metrics(provider: MeterProvider, exporter: MetricExporter, complaints: Complaints) -> str:
     """Send the metrics of a process that ends; what went wrong, "" when nothing did."""
-    patience = 0.0 if complaints.is_over else PATIENCE_SECONDS
-    complaints.last, complaints.is_over = "", False
-    _patiently(provider.shutdown, exporter.shutdown, complaints, patience)
+    if complaints.is_over:
+        # The collector was given up already, and that is said.
+        exporter.shutdown()
+        provider.shutdown()
+        return ""
+    complaints.last = ""
+    _patiently(provider.shutdown, exporter.shutdown, complaints)
     said = complaints.last
     return f"the metrics could not be sent: {said}" if said else ""
 
@@ -135,16 +139,11 @@ def _exporter(module: str, name: str, signal: str, environ: Mapping[str, str]) -
         raise UsageFailed(f"the OTEL_EXPORTER_OTLP_ variables cannot be used: {error}") from error
 
 
-def _patiently(
-    end: Callable[[], object],
-    give_up: Callable[[], object],
-    complaints: Complaints,
-    patience: float = PATIENCE_SECONDS,
-) -> None:
+def _patiently(end: Callable[[], object], give_up: Callable[[], object], complaints: Complaints) -> None:
     """Wait for as long as all goes well; a collector that does not answer is not waited for long."""
     ending = threading.Thread(target=end, name="llm-orc-trace", daemon=True)
     ending.start()
-    ending.join(patience)
+    ending.join(PATIENCE_SECONDS)
     if ending.is_alive() and complaints.last:
         complaints.is_over = True
         give_up()

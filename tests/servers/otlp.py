@@ -1,7 +1,9 @@
-"""A collector: takes spans and metrics over OTLP, by HTTP (protobuf or JSON) and by gRPC, and tells what came.
+"""A collector: takes spans and metrics over OTLP, by HTTP (protobuf or JSON) and by gRPC, and tells what
+came.
 
 It is a process of its own. In a test, use `collecting`; by hand, run this file: it prints its two addresses.
-Requests to paths that begin with `/503` or `/404` are answered with that status. `GET /received` says what came.
+Requests to paths that begin with `/503` or `/404` are answered with that status. `GET /received` says what
+came.
 """
 
 from __future__ import annotations
@@ -97,7 +99,7 @@ def spans_of(request: Any) -> Iterator[Json]:
 
 
 def request_of_json(line: str) -> Any:
-    """The request that a line of OTLP JSON is. Protobuf's own JSON has ids in base64, OTLP's in hexadecimal."""
+    """The request that a line of OTLP JSON is. Protobuf's own JSON has ids in base64."""
     from google.protobuf.json_format import ParseDict
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -130,7 +132,7 @@ def _points(request: Any) -> Iterator[tuple[str, Json]]:
                 for point in getattr(metric, kind).data_points:
                     given: Json = {"attributes": attributes_of(point.attributes), "unit": metric.unit}
                     if kind == "histogram":
-                        given |= {"count": point.count, "sum": point.sum, "bounds": list(point.explicit_bounds)}
+                        given |= {"count": point.count, "sum": point.sum}
                     else:
                         given["value"] = getattr(point, point.WhichOneof("value"))
                     yield metric.name, given
@@ -167,10 +169,10 @@ def _http(received: _Received) -> ThreadingHTTPServer:
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - the name that the library calls
+        def do_GET(self) -> None:
             self._answer(200, received.told())
 
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             path = self.path
             if path.startswith(("/503", "/404")):

@@ -1,0 +1,400 @@
+"""Tracing as a user has it: spans at a collector that is a process of its own, in a file, on the terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers.faulty import FaultyServer, Reply
+from tests.servers.otlp import Collector, collecting, request_of_json, spans_of, tree
+
+from .command_line import CommandLine, agent, closed_port, failing, script, served
+
+SAYS = "import os; print(os.environ.get('TRACEPARENT'))"
+
+
+@pytest.fixture(scope="module")
+def collector() -> Iterator[Collector]:
+    with collecting() as found:
+        yield found
+
+
+class Traced:
+    """One run and its spans at the collector."""
+
+    def __init__(self, collector: Collector, done: Any) -> None:
+        assert done.returncode in (0, 1, 3), done.stderr
+        self.result = json.loads(done.stdout)
+        self.stderr = done.stderr
+        self.trace = self.result["trace_id"]
+        self.spans = [span for span in collector.spans if span["trace"] == self.trace]
+
+    def named(self, name: str) -> dict[str, Any]:
+        """The only span of this name."""
+        (span,) = [span for span in self.spans if span["name"] == name]
+        return span
+
+
+def run(
+    llm_orc: CommandLine, collector: Collector, *flags: str, protocol: str = "http/protobuf", **variables: str
+) -> Traced:
+    """A run of `e.yaml` that a collector is told of."""
+    place = {"OTEL_EXPORTER_OTLP_ENDPOINT": getattr(collector, protocol[:4])}
+    arguments = ("invoke", "e.yaml", "hello", "--output-format", "json", *flags)
+    done = llm_orc(*arguments, **{**place, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol, **variables})
+    return Traced(collector, done)
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    """The spans in a file of OTLP JSON, as protobuf reads them."""
+    return [span for line in path.read_text().splitlines() for span in spans_of(request_of_json(line))]
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_a_run_is_a_tree_of_spans(llm_orc, collector, faulty_server, protocol):
+    inner = {"name": "i", "agents": [served(faulty_server.openai_url, "inside")]}
+    llm_orc.file("inner.yaml", json.dumps(inner))
+    llm_orc.ensemble(
+        script("parts", "print('[1, 2]')"),
+        {"name": "each", "ensemble": "inner.yaml", "depends_on": ["parts"], "fan_out": True},
+        served(
+            faulty_server.openai_url, "voter", strategy={"type": "self_consistency", "samples": 2},
+            depends_on=["each"],
+        ),
+    )  # fmt: skip
+    found = run(llm_orc, collector, protocol=protocol)
+    assert tree(found.spans) == [
+        "invoke_workflow e",
+        "  invoke_agent parts",
+        "  invoke_agent each",
+        "    item each",
+        "      invoke_agent each/inside",
+        "        chat m",
+        "    item each",
+        "      invoke_agent each/inside",
+        "        chat m",
+        "  invoke_agent voter",
+        "    sample self_consistency",
+        "      chat m",
+        "    sample self_consistency",
+        "      chat m",
+    ]
+    ids = [span["id"] for span in found.spans]
+    assert len(set(ids)) == len(ids)
+    assert all(int(span["began"]) <= int(span["ended"]) for span in found.spans)
+    assert {span["kind"] for span in found.spans if span["name"] == "chat m"} == {"CLIENT"}
+    assert {span["schema"] for span in found.spans} == {"https://opentelemetry.io/schemas/gen-ai/1.42.0"}
+
+
+def test_servers_and_scripts_are_told_of_the_span_that_asks_them(llm_orc, collector, faulty_server):
+    url = faulty_server.openai_url
+    llm_orc.ensemble(script("one", SAYS), served(url, "two"), served(url, "three", depends_on=["two"]))
+    found = run(llm_orc, collector)
+    script_span = found.named("invoke_agent one")["id"]
+    assert found.result["output"]["one"] == f"00-{found.trace}-{script_span}-01"
+    chats = {span["id"] for span in found.spans if span["name"] == "chat m"}
+    told = {request.headers["traceparent"] for request in faulty_server.received}
+    assert told == {f"00-{found.trace}-{chat}-01" for chat in chats}
+    assert len(told) == 2
+
+
+def test_a_tools_script_is_told_of_the_tools_span(llm_orc, collector, faulty_server):
+    call = {"id": "1", "type": "function", "function": {"name": "where", "arguments": "{}"}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    faulty_server.script(Reply(body={"choices": [{"message": message, "finish_reason": "tool_calls"}]}))
+    tool = {
+        "name": "where", "description": "Where?", "script": f'python -c "{SAYS}"',
+        "parameters": {"type": "object", "properties": {}},
+    }  # fmt: skip
+    llm_orc.ensemble(served(faulty_server.openai_url, tools=[tool]))
+    found = run(llm_orc, collector)
+    assert tree(found.spans)[2:] == ["    sample single", "      chat m", "      execute_tool where", "      chat m"]
+    span = found.named("execute_tool where")
+    assert span["attributes"]["gen_ai.tool.name"] == "where"
+    shown = faulty_server.bodies[-1]["messages"][-1]["content"]
+    assert shown == f"00-{found.trace}-{span['id']}-01"
+
+
+def test_nobody_is_told_of_a_run_that_is_not_traced(llm_orc, faulty_server):
+    llm_orc.ensemble(script("one", SAYS), served(faulty_server.openai_url, "two"))
+    done = llm_orc("invoke", "e.yaml", "hello", "--output-format", "json")
+    assert json.loads(done.stdout)["output"]["one"] == "None"
+    assert "traceparent" not in faulty_server.received[0].headers
+
+
+def test_a_call_says_who_was_asked_how_and_what_it_took(llm_orc, collector, faulty_server):
+    llm_orc.ensemble(
+        served(faulty_server.openai_url, options={"temperature": 0.5, "max_tokens": 9, "seed": 3}),
+    )  # fmt: skip
+    found = run(llm_orc, collector)
+    port = int(faulty_server.url.rpartition(":")[2])
+    said = found.named("chat m")["attributes"]
+    assert said == {
+        "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "m",
+        "gen_ai.response.model": "m", "gen_ai.response.finish_reasons": ["stop"], "server.address": "127.0.0.1",
+        "server.port": port, "gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 2,
+        "gen_ai.request.temperature": 0.5, "gen_ai.request.max_tokens": 9, "gen_ai.request.seed": 3,
+        "llm_orc.call.number": 1, "llm_orc.call.model": "openai/m",
+    }  # fmt: skip
+
+
+def test_votes_and_confidence_are_on_the_agent_and_its_steps_are_events(llm_orc, collector):
+    llm_orc.ensemble(agent("a", "4", "5", "4", strategy={"type": "self_consistency", "samples": 3}))
+    span = run(llm_orc, collector).named("invoke_agent a")
+    said = span["attributes"]
+    assert said["llm_orc.vote.weights"] == [2.0, 1.0]
+    assert said["llm_orc.vote.share"] == said["llm_orc.agent.confidence"] == pytest.approx(2 / 3, abs=1e-3)
+    assert said["llm_orc.agent.strategy"] == "self_consistency"
+    assert [name for name, _ in span["events"]] == ["self_consistency sampled", "self_consistency voted"]
+
+
+def test_what_failed_says_what_and_what_it_cut_off(llm_orc, collector, faulty_server):
+    faulty_server.script(Reply(status=404, body={"error": {"message": "no such model"}}))
+    llm_orc.ensemble(served(faulty_server.openai_url), {**agent("b"), "depends_on": ["a"]})
+    found = run(llm_orc, collector)
+    assert found.result["status"] == "failed"
+    for name in ("chat m", "invoke_agent a", "invoke_workflow e"):
+        assert found.named(name)["attributes"]["error.type"] == "model_missing"
+        assert "no such model" in found.named(name)["error"]
+    assert found.named("invoke_workflow e")["events"] == [
+        ["agent skipped", {"gen_ai.agent.name": "b", "llm_orc.skipped.reason": "dependency"}]
+    ]
+
+
+def test_a_run_that_is_cut_short_ends_its_spans(llm_orc, collector, faulty_server):
+    faulty_server.script(Reply(hang=True))
+    llm_orc.ensemble(served(faulty_server.openai_url))
+    found = run(llm_orc, collector, "--max-seconds", "1")
+    assert tree(found.spans) == ["invoke_workflow e", "  invoke_agent a", "    chat m"]
+    assert found.named("chat m")["attributes"]["llm_orc.cut"] is True
+    assert found.named("invoke_agent a")["attributes"]["error.type"] == "deadline_passed"
+
+
+def test_the_next_model_is_no_part_of_the_call_that_took_too_long(llm_orc, collector, faulty_server):
+    faulty_server.script(Reply(hang=True))
+    url = faulty_server.openai_url
+    other = {"provider": "openai", "name": "other", "base_url": url}
+    llm_orc.ensemble(served(url, timeout_seconds=1, fallback=[other]))
+    found = run(llm_orc, collector)
+    assert tree(found.spans) == ["invoke_workflow e", "  invoke_agent a", "    chat m", "    chat other"]
+    assert [name for name, _ in found.named("invoke_agent a")["events"]] == ["fallback"]
+
+
+def test_a_run_is_part_of_the_trace_that_the_environment_names(llm_orc, collector):
+    llm_orc.ensemble(agent())
+    trace, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    found = run(llm_orc, collector, TRACEPARENT=f"00-{trace}-{parent}-01", TRACESTATE="vendor=1")
+    root = found.named("invoke_workflow e")
+    assert (found.trace, root["parent"], root["state"]) == (trace, parent, "vendor=1")
+
+
+@pytest.mark.parametrize("given", ["", "00-0-0-00", f"00-{'0' * 32}-{'1' * 16}-01", "nonsense"])
+def test_a_trace_that_is_no_trace_is_not_continued(llm_orc, collector, given):
+    llm_orc.ensemble(agent())
+    assert run(llm_orc, collector, TRACEPARENT=given).named("invoke_workflow e")["parent"] is None
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"OTEL_TRACES_SAMPLER": "always_off"}, {"TRACEPARENT": f"00-{'a' * 32}-{'b' * 16}-00"}],
+)
+def test_what_is_not_sampled_is_not_sent_and_servers_are_told_so(llm_orc, collector, faulty_server, variables):
+    llm_orc.ensemble(served(faulty_server.openai_url))
+    found = run(llm_orc, collector, **variables)
+    assert found.spans == []
+    told = faulty_server.received[0].headers["traceparent"]
+    assert told.startswith(f"00-{found.trace}-")
+    assert told.endswith("-00")
+    assert "gen_ai.client.operation.duration" in collector.metrics
+
+
+SECRETS = "my key is sk-abcdefghij0123456789KLMN, Bearer abcdef0123456789, me@example.org, ACME-77"
+
+
+def test_what_is_said_is_not_told_unless_wanted(llm_orc, collector, faulty_server):
+    llm_orc.ensemble(served(faulty_server.openai_url, prompt="{{ input }} " + "about the whale"))
+    found = run(llm_orc, collector, "--var", "input=Ishmael")
+    assert "whale" in found.result["output"]
+    assert "whale" not in json.dumps(found.spans)
+    assert "Ishmael" not in json.dumps(found.spans)
+
+
+def test_what_is_said_is_told_without_secrets_when_wanted(llm_orc, collector, faulty_server):
+    llm_orc.file(".llm-orc/config.yaml", "trace_redact: [keys, bearer_tokens, emails, 'ACME-\\d+']\n")
+    llm_orc.ensemble(served(faulty_server.openai_url, prompt="{{ input }}"))
+    place = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.http}
+    capture = {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "SPAN_ONLY"}
+    done = llm_orc("invoke", "e.yaml", SECRETS, "--output-format", "json", **place, **capture)
+    said = Traced(collector, done).named("chat m")["attributes"]
+    hidden = "my key is [redacted], [redacted], [redacted], [redacted]"
+    assert json.loads(said["gen_ai.input.messages"]) == [
+        {"role": "user", "parts": [{"type": "text", "content": hidden}]}
+    ]
+    (answer,) = json.loads(said["gen_ai.output.messages"])
+    assert answer["parts"] == [{"type": "text", "content": f"echo: {hidden}"}]
+
+
+def test_an_error_that_may_quote_what_was_said_is_told_by_its_kind(llm_orc, collector):
+    llm_orc.ensemble(failing("a"))
+    assert run(llm_orc, collector).named("invoke_agent a")["error"] == "script_failed"
+    wanted = {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "true"}
+    assert "broken" in run(llm_orc, collector, **wanted).named("invoke_agent a")["error"]
+
+
+def test_metrics_count_calls_tokens_and_agents(llm_orc, collector, faulty_server):
+    llm_orc.ensemble(served(faulty_server.openai_url), served(faulty_server.openai_url, "b"))
+    run(llm_orc, collector)
+    metrics = collector.metrics
+    (duration,) = metrics["gen_ai.client.operation.duration"]
+    assert (duration["count"], duration["unit"]) == (2, "s")
+    assert duration["attributes"]["gen_ai.provider.name"] == "openai"
+    tokens = {p["attributes"]["gen_ai.token.type"]: p["sum"] for p in metrics["gen_ai.client.token.usage"]}
+    assert tokens == {"input": 14.0, "output": 4.0}
+    assert sorted(p["attributes"]["gen_ai.agent.name"] for p in metrics["gen_ai.invoke_agent.duration"]) == [
+        "a", "b",
+    ]  # fmt: skip
+    assert metrics["gen_ai.invoke_workflow.duration"][0]["count"] == 1
+
+
+def test_the_conventions_new_names_are_used_where_wanted(llm_orc, collector, faulty_server):
+    llm_orc.ensemble(served(faulty_server.openai_url))
+    run(llm_orc, collector, OTEL_SEMCONV_STABILITY_OPT_IN="gen_ai_latest_experimental")
+    metrics = collector.metrics
+    assert metrics["gen_ai.client.inference.usage.input_tokens"][0]["value"] == 7
+    assert "gen_ai.client.inference.duration" in metrics
+    assert "gen_ai.client.token.usage" not in metrics
+
+
+def test_a_file_gets_a_line_per_span_and_an_export_of_the_run_is_the_same(llm_orc, collector, faulty_server):
+    (llm_orc.folder / ".llm-orc").mkdir()
+    llm_orc.ensemble(
+        script("parts", "print('[1, 2]')"),
+        served(faulty_server.openai_url, "each", depends_on=["parts"], fan_out=True),
+        agent("vote", "4", "5", "4", strategy={"type": "self_consistency", "samples": 3}),
+        agent("never", when="${parts} == 'x'", depends_on=["parts"]),
+        failing("broken", on_failure="skip"),
+        output="each",
+    )  # fmt: skip
+    llm_orc("invoke", "e.yaml", "hello", "--trace", "t.jsonl", "--quiet")
+    done = llm_orc("runs", "export", "last", "--format", "otlp", "--output", "again.jsonl")
+    assert done.returncode == 0, done.stderr
+    live, again = lines(llm_orc.folder / "t.jsonl"), lines(llm_orc.folder / "again.jsonl")
+    for span in live:
+        del span["resource"]["service.instance.id"]
+    assert len(live) == 10
+    assert again == live
+
+
+def test_a_run_that_was_killed_can_be_exported_too(llm_orc, faulty_server):
+    (llm_orc.folder / ".llm-orc").mkdir()
+    llm_orc.ensemble(served(faulty_server.openai_url), served(faulty_server.openai_url, "b", depends_on=["a"]))
+    faulty_server.script(Reply(), Reply(hang=True))
+    with llm_orc.started("invoke", "e.yaml", "hello") as process:
+        while len(faulty_server.received) < 2:
+            faulty_server.arrived.wait()
+        process.kill()
+    done = llm_orc("runs", "export", "last", "--format", "otlp")
+    spans = [span for line in done.stdout.splitlines() for span in spans_of(request_of_json(line))]
+    assert tree(spans)[:3] == ["invoke_workflow e", "  invoke_agent a", "    chat m"]
+    (root,) = [span for span in spans if span["parent"] is None]
+    assert root["attributes"]["llm_orc.cut"] is True
+
+
+def test_a_terminal_gets_a_tree(llm_orc):
+    llm_orc.ensemble(agent("a", "4"), failing("b", on_failure="skip"), output="a")
+    done = llm_orc("invoke", "e.yaml", "hello", "--trace", "console", "--quiet")
+    assert done.stdout == "4\n"
+    head, *rest = done.stderr.splitlines()
+    assert head.startswith("trace ")
+    assert [line.split("  ")[0] if not line.startswith(" ") else line.split()[0] for line in rest] == [
+        "invoke_workflow e", "invoke_agent", "chat", "invoke_agent",
+    ]  # fmt: skip
+    assert "1+1 tokens" in done.stderr
+    assert "✗ script_failed" in done.stderr
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_a_collector_that_is_not_there_is_a_warning(llm_orc, protocol):
+    llm_orc.ensemble(agent("a", "4"))
+    there = {"OTEL_EXPORTER_OTLP_ENDPOINT": closed_port(), "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
+    done = llm_orc("invoke", "e.yaml", "hello", "--quiet", **there)
+    assert (done.returncode, done.stdout) == (0, "4\n")
+    assert done.stderr.startswith("warning: 3 spans could not be sent to http://127.0.0.1:")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_backend_that_takes_no_metrics_is_a_warning_that_says_how_to_send_none(llm_orc, collector):
+    llm_orc.ensemble(agent("a", "4"))
+    there = {
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{collector.http}/v1/traces",
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{collector.http}/404/v1/metrics",
+    }
+    done = llm_orc("invoke", "e.yaml", "hello", "--quiet", **there)
+    assert "the metrics could not be sent" in done.stderr
+    assert "OTEL_METRICS_EXPORTER=none" in done.stderr
+    done = llm_orc("invoke", "e.yaml", "hello", "--quiet", **there, OTEL_METRICS_EXPORTER="none")
+    assert done.stderr == ""
+
+
+def test_what_is_set_is_traced_unless_a_flag_or_the_environment_says_no(llm_orc):
+    llm_orc.file(".llm-orc/config.yaml", "trace: spans.jsonl\n")
+    llm_orc.ensemble(agent("a", "4"))
+    llm_orc("invoke", "e.yaml", "hello", "--trace", "none")
+    llm_orc("invoke", "e.yaml", "hello", OTEL_SDK_DISABLED="true")
+    assert not (llm_orc.folder / "spans.jsonl").exists()
+    llm_orc("invoke", "e.yaml", "hello")
+    llm_orc("invoke", "e.yaml", "hello")
+    found = lines(llm_orc.folder / "spans.jsonl")
+    assert [span["name"] for span in found] == ["chat m", "invoke_agent a", "invoke_workflow e"] * 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "variables", "says"),
+    [
+        (("--trace", "/proc/nowhere/t.jsonl"), {}, "the trace cannot be written to /proc/nowhere/t.jsonl"),
+        ((), {"OTEL_TRACES_EXPORTER": "zipkin"}, "OTEL_TRACES_EXPORTER names 'zipkin'"),
+        (("--trace", "otlp"), {"OTEL_EXPORTER_OTLP_PROTOCOL": "smoke"}, "OTEL_EXPORTER_OTLP_PROTOCOL is 'smoke'"),
+        (("--trace", "console"), {"LLM_ORC_TRACE_REDACT": "("}, "'(' is no regular expression"),
+        (("--trace", ""), {}, "--trace"),
+    ],
+)
+def test_where_traces_cannot_go_is_said_before_anything_is_run(llm_orc, flags, variables, says):
+    llm_orc.ensemble(agent("a", "4"))
+    done = llm_orc("invoke", "e.yaml", "hello", *flags, **variables)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_the_exporter_there_is_a_hint(llm_orc):
+    llm_orc.ensemble(agent("a", "4"))
+    without = "import sys; sys.modules['opentelemetry.exporter.otlp.proto.http.trace_exporter'] = None;"
+    done = python(llm_orc, without, "invoke", "e.yaml", "hello", "--trace", "otlp")
+    assert done.returncode == 2
+    assert "hint: pip install 'llm-orc[otlp]'" in done.stderr
+
+
+@pytest.mark.parametrize("variables", [{}, {"OTEL_SDK_DISABLED": "true", "OTEL_TRACES_EXPORTER": "otlp"}])
+def test_a_run_that_is_not_traced_imports_nothing_of_opentelemetry(llm_orc, variables):
+    llm_orc.ensemble(agent("a", "4"))
+    shown = "import atexit, sys; atexit.register(lambda: print(*[m for m in sys.modules if 'telem' in m]));"
+    done = python(llm_orc, shown, "invoke", "e.yaml", "hello", "--quiet", **variables)
+    assert done.stdout == "4\n\n"
+    done = python(llm_orc, shown, "invoke", "e.yaml", "hello", "--quiet", "--trace", "t.jsonl")
+    assert "opentelemetry.sdk.trace" in done.stdout
+
+
+def python(llm_orc: CommandLine, first: str, *arguments: str, **variables: str) -> Any:
+    """The command line in a process that does something before."""
+    import subprocess
+
+    code = f"{first} from llm_orc.cli.main import main; sys.argv = ['llm-orc', *{arguments!r}]; sys.exit(main())"
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=llm_orc.folder, env={**llm_orc.environment, **variables},
+        capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
