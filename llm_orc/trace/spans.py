@@ -56,6 +56,7 @@ class _Open:
     kind: SpanKind
     began: int
     parent: str | None
+    is_root: bool
     attributes: Attributes
     events: list[SpanEvent] = field(default_factory=list)
     inner: set[str] = field(default_factory=set)
@@ -127,7 +128,9 @@ class SpanMaker:
         return None
 
     def _begin(self, event: Event, kind: SpanKind, name: str, given: Attributes, now: int) -> None:
-        self._open[event.span] = _Open(name, kind, now, event.parent, given)
+        self._open[event.span] = _Open(
+            name, kind, now, event.parent, isinstance(event.what, RunStarted), given
+        )
         around = self._open.get(event.parent or "")
         if around is not None:
             around.inner.add(event.span)
@@ -215,7 +218,7 @@ class SpanMaker:
             ReadableSpan(
                 found.name,
                 context=self._context(span, remote=False),
-                parent=None if found.parent is None else self._context(found.parent, remote=around is None),
+                parent=None if found.parent is None else self._context(found.parent, remote=found.is_root),
                 resource=self._resource,
                 attributes=self._content.bounded(found.attributes),
                 events=found.events,

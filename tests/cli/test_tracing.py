@@ -62,10 +62,10 @@ def test_a_run_is_a_tree_of_spans(llm_orc, collector, faulty_server, protocol):
     llm_orc.ensemble(
         script("parts", "print('[1, 2]')"),
         {"name": "each", "ensemble": "inner.yaml", "depends_on": ["parts"], "fan_out": True},
-        served(
-            faulty_server.openai_url, "voter", strategy={"type": "self_consistency", "samples": 2},
-            depends_on=["each"],
-        ),
+        {
+            "name": "voter", "model": {"provider": "ollama", "name": "m", "base_url": faulty_server.url},
+            "strategy": {"type": "self_consistency", "samples": 2}, "depends_on": ["each"],
+        },
     )  # fmt: skip
     found = run(llm_orc, collector, protocol=protocol)
     assert tree(found.spans) == [
@@ -113,7 +113,12 @@ def test_a_tools_script_is_told_of_the_tools_span(llm_orc, collector, faulty_ser
     }  # fmt: skip
     llm_orc.ensemble(served(faulty_server.openai_url, tools=[tool]))
     found = run(llm_orc, collector)
-    assert tree(found.spans)[2:] == ["    sample single", "      chat m", "      execute_tool where", "      chat m"]
+    assert tree(found.spans)[2:] == [
+        "    sample single",
+        "      chat m",
+        "      execute_tool where",
+        "      chat m",
+    ]
     span = found.named("execute_tool where")
     assert span["attributes"]["gen_ai.tool.name"] == "where"
     shown = faulty_server.bodies[-1]["messages"][-1]["content"]
@@ -128,10 +133,8 @@ def test_nobody_is_told_of_a_run_that_is_not_traced(llm_orc, faulty_server):
 
 
 def test_a_call_says_who_was_asked_how_and_what_it_took(llm_orc, collector, faulty_server):
-    llm_orc.ensemble(
-        served(faulty_server.openai_url, options={"temperature": 0.5, "max_tokens": 9, "seed": 3}),
-    )  # fmt: skip
-    found = run(llm_orc, collector)
+    llm_orc.ensemble(served(faulty_server.openai_url, temperature=0.5, max_tokens=9))
+    found = run(llm_orc, collector, "--seed", "3")
     port = int(faulty_server.url.rpartition(":")[2])
     said = found.named("chat m")["attributes"]
     assert said == {
@@ -148,7 +151,8 @@ def test_votes_and_confidence_are_on_the_agent_and_its_steps_are_events(llm_orc,
     span = run(llm_orc, collector).named("invoke_agent a")
     said = span["attributes"]
     assert said["llm_orc.vote.weights"] == [2.0, 1.0]
-    assert said["llm_orc.vote.share"] == said["llm_orc.agent.confidence"] == pytest.approx(2 / 3, abs=1e-3)
+    assert said["llm_orc.vote.share"] == 0.6667
+    assert said["llm_orc.agent.confidence"] == pytest.approx(2 / 3)
     assert said["llm_orc.agent.strategy"] == "self_consistency"
     assert [name for name, _ in span["events"]] == ["self_consistency sampled", "self_consistency voted"]
 
@@ -162,7 +166,7 @@ def test_what_failed_says_what_and_what_it_cut_off(llm_orc, collector, faulty_se
         assert found.named(name)["attributes"]["error.type"] == "model_missing"
         assert "no such model" in found.named(name)["error"]
     assert found.named("invoke_workflow e")["events"] == [
-        ["agent skipped", {"gen_ai.agent.name": "b", "llm_orc.skipped.reason": "dependency"}]
+        ["agent skipped", {"gen_ai.agent.name": "b", "llm_orc.skipped.reason": "stopped"}]
     ]
 
 
@@ -178,8 +182,8 @@ def test_a_run_that_is_cut_short_ends_its_spans(llm_orc, collector, faulty_serve
 def test_the_next_model_is_no_part_of_the_call_that_took_too_long(llm_orc, collector, faulty_server):
     faulty_server.script(Reply(hang=True))
     url = faulty_server.openai_url
-    other = {"provider": "openai", "name": "other", "base_url": url}
-    llm_orc.ensemble(served(url, timeout_seconds=1, fallback=[other]))
+    llm_orc.file("models.yaml", json.dumps({"models": {"other": {"provider": "openai", "base_url": url}}}))
+    llm_orc.ensemble(served(url, timeout_seconds=1, fallback="other"))
     found = run(llm_orc, collector)
     assert tree(found.spans) == ["invoke_workflow e", "  invoke_agent a", "    chat m", "    chat other"]
     assert [name for name, _ in found.named("invoke_agent a")["events"]] == ["fallback"]
@@ -203,7 +207,9 @@ def test_a_trace_that_is_no_trace_is_not_continued(llm_orc, collector, given):
     "variables",
     [{"OTEL_TRACES_SAMPLER": "always_off"}, {"TRACEPARENT": f"00-{'a' * 32}-{'b' * 16}-00"}],
 )
-def test_what_is_not_sampled_is_not_sent_and_servers_are_told_so(llm_orc, collector, faulty_server, variables):
+def test_what_is_not_sampled_is_not_sent_and_servers_are_told_so(
+    llm_orc, collector, faulty_server, variables
+):
     llm_orc.ensemble(served(faulty_server.openai_url))
     found = run(llm_orc, collector, **variables)
     assert found.spans == []
@@ -217,11 +223,11 @@ SECRETS = "my key is sk-abcdefghij0123456789KLMN, Bearer abcdef0123456789, me@ex
 
 
 def test_what_is_said_is_not_told_unless_wanted(llm_orc, collector, faulty_server):
-    llm_orc.ensemble(served(faulty_server.openai_url, prompt="{{ input }} " + "about the whale"))
-    found = run(llm_orc, collector, "--var", "input=Ishmael")
-    assert "whale" in found.result["output"]
+    llm_orc.ensemble(served(faulty_server.openai_url, prompt="{{ input }} about the whale"))
+    found = run(llm_orc, collector)
+    assert found.result["output"] == "echo: hello about the whale"
     assert "whale" not in json.dumps(found.spans)
-    assert "Ishmael" not in json.dumps(found.spans)
+    assert "hello" not in json.dumps(found.spans)
 
 
 def test_what_is_said_is_told_without_secrets_when_wanted(llm_orc, collector, faulty_server):
@@ -276,7 +282,7 @@ def test_a_file_gets_a_line_per_span_and_an_export_of_the_run_is_the_same(llm_or
         script("parts", "print('[1, 2]')"),
         served(faulty_server.openai_url, "each", depends_on=["parts"], fan_out=True),
         agent("vote", "4", "5", "4", strategy={"type": "self_consistency", "samples": 3}),
-        agent("never", when="${parts} == 'x'", depends_on=["parts"]),
+        agent("never", when="parts == 'x'", depends_on=["parts"]),
         failing("broken", on_failure="skip"),
         output="each",
     )  # fmt: skip
@@ -286,13 +292,15 @@ def test_a_file_gets_a_line_per_span_and_an_export_of_the_run_is_the_same(llm_or
     live, again = lines(llm_orc.folder / "t.jsonl"), lines(llm_orc.folder / "again.jsonl")
     for span in live:
         del span["resource"]["service.instance.id"]
-    assert len(live) == 10
+    assert len(live) == 11
     assert again == live
 
 
 def test_a_run_that_was_killed_can_be_exported_too(llm_orc, faulty_server):
     (llm_orc.folder / ".llm-orc").mkdir()
-    llm_orc.ensemble(served(faulty_server.openai_url), served(faulty_server.openai_url, "b", depends_on=["a"]))
+    llm_orc.ensemble(
+        served(faulty_server.openai_url), served(faulty_server.openai_url, "b", depends_on=["a"])
+    )
     faulty_server.script(Reply(), Reply(hang=True))
     with llm_orc.started("invoke", "e.yaml", "hello") as process:
         while len(faulty_server.received) < 2:
@@ -358,7 +366,11 @@ def test_what_is_set_is_traced_unless_a_flag_or_the_environment_says_no(llm_orc)
     [
         (("--trace", "/proc/nowhere/t.jsonl"), {}, "the trace cannot be written to /proc/nowhere/t.jsonl"),
         ((), {"OTEL_TRACES_EXPORTER": "zipkin"}, "OTEL_TRACES_EXPORTER names 'zipkin'"),
-        (("--trace", "otlp"), {"OTEL_EXPORTER_OTLP_PROTOCOL": "smoke"}, "OTEL_EXPORTER_OTLP_PROTOCOL is 'smoke'"),
+        (
+            ("--trace", "otlp"),
+            {"OTEL_EXPORTER_OTLP_PROTOCOL": "smoke"},
+            "OTEL_EXPORTER_OTLP_PROTOCOL is 'smoke'",
+        ),
         (("--trace", "console"), {"LLM_ORC_TRACE_REDACT": "("}, "'(' is no regular expression"),
         (("--trace", ""), {}, "--trace"),
     ],
@@ -393,7 +405,9 @@ def python(llm_orc: CommandLine, first: str, *arguments: str, **variables: str) 
     """The command line in a process that does something before."""
     import subprocess
 
-    code = f"{first} from llm_orc.cli.main import main; sys.argv = ['llm-orc', *{arguments!r}]; sys.exit(main())"
+    code = (
+        f"{first} from llm_orc.cli.main import main; sys.argv = ['llm-orc', *{arguments!r}]; sys.exit(main())"
+    )
     return subprocess.run(
         [sys.executable, "-c", code], cwd=llm_orc.folder, env={**llm_orc.environment, **variables},
         capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
