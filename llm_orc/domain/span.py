@@ -27,7 +27,7 @@ class Trace:
     state: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # not frozen, which takes three times as long to make
 class Span:
     """A piece of work within a run. `agent` is "" for the run itself; `number` tells items, asks, calls and
     tool calls of one agent apart."""

@@ -6,7 +6,6 @@ import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from time import time
 from typing import TYPE_CHECKING
 
 import anyio
@@ -73,11 +72,11 @@ class Tracings:
         if tracing is None:
             yield None, ()
             return
-        trace, maker = tracing.begin(ensemble)
+        trace, traced = tracing.begin(ensemble)
         try:
-            yield trace, (maker,)
+            yield trace, (traced,)
         finally:
-            maker.close(time())
+            traced.close()
 
     async def aclose(self) -> None:
         """Send what is left."""

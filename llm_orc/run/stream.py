@@ -31,24 +31,26 @@ from llm_orc.domain.events import (
 )
 from llm_orc.domain.span import CURRENT, Span, SpanKind, Trace, new_span_id, new_trace
 
-_BEGINS: dict[type, tuple[SpanKind, str]] = {
-    ItemStarted: ("item", "index"),
-    AskStarted: ("ask", "ask"),
-    ModelCalled: ("call", "call"),
-    ToolCalled: ("tool", "call"),
+_BEGINS: dict[type, tuple[SpanKind, int, str]] = {
+    ItemStarted: ("item", 1, "index"),
+    AskStarted: ("ask", 2, "ask"),
+    ModelCalled: ("call", 3, "call"),
+    ToolCalled: ("tool", 3, "call"),
 }
-"""Event -> what begins with it, and the field that numbers it among its agent's."""
+"""Event -> what begins with it, how deep what is around it may lie, and the field that numbers it."""
 
-_ENDS: dict[type, tuple[SpanKind, str]] = {
-    ItemFinished: ("item", "index"),
-    AskFinished: ("ask", "ask"),
-    ModelAnswered: ("call", "call"),
-    ModelFailed: ("call", "call"),
-    ToolAnswered: ("tool", "call"),
+_ENDS: dict[type, tuple[SpanKind, int, str]] = {
+    ItemFinished: ("item", 1, "index"),
+    AskFinished: ("ask", 2, "ask"),
+    ModelAnswered: ("call", 3, "call"),
+    ModelFailed: ("call", 3, "call"),
+    ToolAnswered: ("tool", 3, "call"),
 }
 
 _DEPTH: dict[SpanKind, int] = {"run": 0, "agent": 1, "item": 2, "ask": 3, "call": 4, "tool": 4}
-_INNERMOST = 4
+_OF_AN_AGENT = 2
+"""As deep as agents of an ensemble within an agent, and what its strategy says, can lie."""
+_ANYWHERE = 4
 
 Place = tuple[str, str | None]
 """The ids of a span and, where it begins, of its parent."""
@@ -75,43 +77,41 @@ class EventStream:
             observe(event)
 
     def _place(self, what: Happening) -> Place:
+        kind = type(what)
+        agent: str | None = getattr(what, "agent", None)
+        if agent is None:
+            return self._of_run(what)
+        if kind in _BEGINS:
+            begins, depth, field = _BEGINS[kind]
+            return self._begun(begins, agent, getattr(what, field), self._nearest(agent, depth))
+        if kind in _ENDS:
+            ends, depth, field = _ENDS[kind]
+            return self._ended(ends, agent, getattr(what, field), depth)
+        if kind is AgentStarted:
+            return self._begun("agent", agent, 0, self._around(agent))
+        if kind is AgentFinished:
+            return self._agent_ended(agent)
+        return self._nearest(agent, _ANYWHERE if kind is ScriptLogged else _OF_AN_AGENT).id, None
+
+    def _of_run(self, what: Happening) -> Place:
         match what:
-            case AgentStarted(agent=agent):
-                around = self._around(agent)
-                span = self._agents[around.id, agent] = self._begun("agent", agent, 0, around)
-                return span.id, around.id
-            case AgentFinished(agent=agent):
-                return self._agent_ended(agent)
             case RunStarted():
                 CURRENT.set(self._root)
                 return self._root.id, self.trace.parent
             case RunFinished():
                 CURRENT.set(self._outside)
-                return self._root.id, None
             case Planned():
                 return new_span_id(), self._root.id
-        return self._work(what)
+        return self._root.id, None
 
-    def _work(self, what: Happening) -> Place:
-        agent: str | None = getattr(what, "agent", None)
-        if agent is None:
-            return self._root.id, None
-        kind = type(what)
-        if kind in _BEGINS:
-            begins, number = _BEGINS[kind]
-            around = self._nearest(agent, min(_DEPTH[begins], _DEPTH["call"]) - 1)
-            return self._begun(begins, agent, getattr(what, number), around).id, around.id
-        if kind in _ENDS:
-            return self._ended(*_ENDS[kind], agent, what)
-        return self._nearest(agent, _INNERMOST if kind is ScriptLogged else _DEPTH["item"]).id, None
-
-    def _begun(self, kind: SpanKind, agent: str, number: int, around: Span) -> Span:
+    def _begun(self, kind: SpanKind, agent: str, number: int, around: Span) -> Place:
         span = Span(new_span_id(), kind, agent, number, around, self.trace)
+        if kind == "agent":
+            self._agents[around.id, agent] = span
         CURRENT.set(span)
-        return span
+        return span.id, around.id
 
-    def _ended(self, kind: SpanKind, field: str, agent: str, what: Happening) -> Place:
-        number = getattr(what, field)
+    def _ended(self, kind: SpanKind, agent: str, number: int, depth: int) -> Place:
         span = CURRENT.get()
         while span is not None:
             if span.kind == kind and span.agent == agent and span.number == number:
@@ -119,7 +119,7 @@ class EventStream:
                 return span.id, None
             span = span.parent
         # It never began: an answer that was there already.
-        return new_span_id(), self._nearest(agent, _DEPTH["ask"]).id
+        return new_span_id(), self._nearest(agent, depth).id
 
     def _agent_ended(self, agent: str) -> Place:
         around = self._around(agent)
@@ -131,7 +131,7 @@ class EventStream:
     def _around(self, agent: str) -> Span:
         """The span that an agent runs within: the run's, or that of the agent around it."""
         outer, _, _ = agent.rpartition("/")
-        return self._nearest(outer, _DEPTH["item"])
+        return self._nearest(outer, _OF_AN_AGENT)
 
     def _nearest(self, agent: str, depth: int) -> Span:
         """The innermost span of an agent down to a depth.

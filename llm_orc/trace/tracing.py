@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from time import time
 from typing import TextIO
 
 from opentelemetry import trace as current
@@ -21,8 +23,10 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
+from llm_orc.domain.events import Event
 from llm_orc.domain.span import Trace, carried, new_trace
 from llm_orc.errors import UsageFailed
+from llm_orc.trace.behind import Behind
 from llm_orc.trace.console import Tree
 from llm_orc.trace.content import Content
 from llm_orc.trace.metrics import Metrics
@@ -55,14 +59,15 @@ class Tracing:
         # The SDK reads the sampler's variables; it makes no spans here (see `spans`).
         self._sampler = TracerProvider(resource=self._resource, shutdown_on_exit=False).sampler
         self._content = content(redact, environ)
+        self._behind = Behind()
         self._senders: list[Sender] = []
         self._files: list[SpanFile] = []
         self._sinks = [self._sink(name) for name in traces]
         self._meters: tuple[MeterProvider, MetricExporter] | None = None
         self._metrics = self._measured(metrics)
 
-    def begin(self, ensemble: str) -> tuple[Trace, SpanMaker]:
-        """The trace of a run, and the observer that makes its spans.
+    def begin(self, ensemble: str) -> tuple[Trace, TracedRun]:
+        """The trace of a run, and the observer that has its spans made.
 
         The run is part of the span that is current in the program, or that `TRACEPARENT` names.
         """
@@ -75,10 +80,11 @@ class Tracing:
         maker = SpanMaker(
             self._ended if sampled else _drop, self._resource, self._content, self._metrics, state=state
         )
-        return trace, maker
+        return trace, TracedRun(maker, self._behind)
 
     def close(self) -> tuple[str, ...]:
         """Send what is left, and wait for it; what was lost and why, one line each."""
+        self._behind.close()
         lost = [*(sender.close() for sender in self._senders), *(file.close() for file in self._files)]
         if self._meters is not None:
             said = send_metrics(*self._meters, self._complaints)
@@ -121,6 +127,21 @@ class Tracing:
             context = set_span_in_context(NonRecordingSpan(parent))
         decision = self._sampler.should_sample(context, int(trace_id, 16), name).decision
         return decision is Decision.RECORD_AND_SAMPLE
+
+
+class TracedRun:
+    """An observer that leaves its work to the thread behind the run."""
+
+    def __init__(self, maker: SpanMaker, behind: Behind) -> None:
+        self._maker = maker
+        self._behind = behind
+
+    def __call__(self, event: Event, /) -> None:
+        self._behind.put(partial(self._maker, event))
+
+    def close(self) -> None:
+        """The run is over, even if no event says so."""
+        self._behind.put(partial(self._maker.close, time()))
 
 
 class SpanFile:

@@ -17,6 +17,7 @@ ALL = (
     "sampling",
     "tasks",
     "journal",
+    "tracing",
 )
 
 for name in sys.argv[1:] or ALL:
