@@ -1,4 +1,4 @@
-"""What tracing costs a run of 500 agents with 50 ms calls: as ratios to runs that are not traced, taken in turn."""
+"""What tracing costs a run of 500 agents with 50 ms calls: as ratios to runs without, taken in turn."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def microseconds(emit: Callable[[], None]) -> float:
 
 
 def an_event() -> float:
-    """Microseconds that a call's event takes in the stream, with its place in the run and nobody who observes."""
+    """Microseconds that a call's event takes in the stream when nobody observes."""
     stream = EventStream()
     stream(RunStarted(run_id="r", ensemble="e", layers=(), depends_on={}))
     called = ModelCalled(agent="a", call=1, model="m", n=1)

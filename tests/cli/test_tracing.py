@@ -1,58 +1,18 @@
-"""Tracing as a user has it: spans at a collector that is a process of its own, in a file, on the terminal."""
+"""Tracing as a user has it: spans and metrics at a collector that is a process of its own."""
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.servers.faulty import FaultyServer, Reply
-from tests.servers.otlp import Collector, collecting, request_of_json, spans_of, tree
+from tests.servers.faulty import Reply
+from tests.servers.otlp import tree
 
-from .command_line import CommandLine, agent, closed_port, failing, script, served
+from .command_line import agent, failing, script, served
+from .traced import Traced, run
 
 SAYS = "import os; print(os.environ.get('TRACEPARENT'))"
-
-
-@pytest.fixture(scope="module")
-def collector() -> Iterator[Collector]:
-    with collecting() as found:
-        yield found
-
-
-class Traced:
-    """One run and its spans at the collector."""
-
-    def __init__(self, collector: Collector, done: Any) -> None:
-        assert done.returncode in (0, 1, 3), done.stderr
-        self.result = json.loads(done.stdout)
-        self.stderr = done.stderr
-        self.trace = self.result["trace_id"]
-        self.spans = [span for span in collector.spans if span["trace"] == self.trace]
-
-    def named(self, name: str) -> dict[str, Any]:
-        """The only span of this name."""
-        (span,) = [span for span in self.spans if span["name"] == name]
-        return span
-
-
-def run(
-    llm_orc: CommandLine, collector: Collector, *flags: str, protocol: str = "http/protobuf", **variables: str
-) -> Traced:
-    """A run of `e.yaml` that a collector is told of."""
-    place = {"OTEL_EXPORTER_OTLP_ENDPOINT": getattr(collector, protocol[:4])}
-    arguments = ("invoke", "e.yaml", "hello", "--output-format", "json", *flags)
-    done = llm_orc(*arguments, **{**place, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol, **variables})
-    return Traced(collector, done)
-
-
-def lines(path: Path) -> list[dict[str, Any]]:
-    """The spans in a file of OTLP JSON, as protobuf reads them."""
-    return [span for line in path.read_text().splitlines() for span in spans_of(request_of_json(line))]
 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
@@ -139,7 +99,8 @@ def test_a_call_says_who_was_asked_how_and_what_it_took(llm_orc, collector, faul
     said = found.named("chat m")["attributes"]
     assert said == {
         "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "m",
-        "gen_ai.response.model": "m", "gen_ai.response.finish_reasons": ["stop"], "server.address": "127.0.0.1",
+        "gen_ai.response.model": "m", "gen_ai.response.finish_reasons": ["stop"],
+        "server.address": "127.0.0.1",
         "server.port": port, "gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 2,
         "gen_ai.request.temperature": 0.5, "gen_ai.request.max_tokens": 9, "gen_ai.request.seed": 3,
         "llm_orc.call.number": 1, "llm_orc.call.model": "openai/m",
@@ -274,141 +235,3 @@ def test_the_conventions_new_names_are_used_where_wanted(llm_orc, collector, fau
     assert metrics["gen_ai.client.inference.usage.input_tokens"][0]["value"] == 7
     assert "gen_ai.client.inference.duration" in metrics
     assert "gen_ai.client.token.usage" not in metrics
-
-
-def test_a_file_gets_a_line_per_span_and_an_export_of_the_run_is_the_same(llm_orc, collector, faulty_server):
-    (llm_orc.folder / ".llm-orc").mkdir()
-    llm_orc.ensemble(
-        script("parts", "print('[1, 2]')"),
-        served(faulty_server.openai_url, "each", depends_on=["parts"], fan_out=True),
-        agent("vote", "4", "5", "4", strategy={"type": "self_consistency", "samples": 3}),
-        agent("never", when="parts == 'x'", depends_on=["parts"]),
-        failing("broken", on_failure="skip"),
-        output="each",
-    )  # fmt: skip
-    llm_orc("invoke", "e.yaml", "hello", "--trace", "t.jsonl", "--quiet")
-    done = llm_orc("runs", "export", "last", "--format", "otlp", "--output", "again.jsonl")
-    assert done.returncode == 0, done.stderr
-    live, again = lines(llm_orc.folder / "t.jsonl"), lines(llm_orc.folder / "again.jsonl")
-    for span in live:
-        del span["resource"]["service.instance.id"]
-    assert len(live) == 11
-    assert again == live
-
-
-def test_a_run_that_was_killed_can_be_exported_too(llm_orc, faulty_server):
-    (llm_orc.folder / ".llm-orc").mkdir()
-    llm_orc.ensemble(
-        served(faulty_server.openai_url), served(faulty_server.openai_url, "b", depends_on=["a"])
-    )
-    faulty_server.script(Reply(), Reply(hang=True))
-    with llm_orc.started("invoke", "e.yaml", "hello") as process:
-        while len(faulty_server.received) < 2:
-            faulty_server.arrived.wait()
-        process.kill()
-    done = llm_orc("runs", "export", "last", "--format", "otlp")
-    spans = [span for line in done.stdout.splitlines() for span in spans_of(request_of_json(line))]
-    assert tree(spans)[:3] == ["invoke_workflow e", "  invoke_agent a", "    chat m"]
-    (root,) = [span for span in spans if span["parent"] is None]
-    assert root["attributes"]["llm_orc.cut"] is True
-
-
-def test_a_terminal_gets_a_tree(llm_orc):
-    llm_orc.ensemble(agent("a", "4"), failing("b", on_failure="skip"), output="a")
-    done = llm_orc("invoke", "e.yaml", "hello", "--trace", "console", "--quiet")
-    assert done.stdout == "4\n"
-    head, *rest = done.stderr.splitlines()
-    assert head.startswith("trace ")
-    assert [line.split("  ")[0] if not line.startswith(" ") else line.split()[0] for line in rest] == [
-        "invoke_workflow e", "invoke_agent", "chat", "invoke_agent",
-    ]  # fmt: skip
-    assert "1+1 tokens" in done.stderr
-    assert "✗ script_failed" in done.stderr
-
-
-@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
-def test_a_collector_that_is_not_there_is_a_warning(llm_orc, protocol):
-    llm_orc.ensemble(agent("a", "4"))
-    there = {"OTEL_EXPORTER_OTLP_ENDPOINT": closed_port(), "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
-    done = llm_orc("invoke", "e.yaml", "hello", "--quiet", **there)
-    assert (done.returncode, done.stdout) == (0, "4\n")
-    assert done.stderr.startswith("warning: 3 spans could not be sent to http://127.0.0.1:")
-    assert len(done.stderr.splitlines()) == 1
-
-
-def test_a_backend_that_takes_no_metrics_is_a_warning_that_says_how_to_send_none(llm_orc, collector):
-    llm_orc.ensemble(agent("a", "4"))
-    there = {
-        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{collector.http}/v1/traces",
-        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{collector.http}/404/v1/metrics",
-    }
-    done = llm_orc("invoke", "e.yaml", "hello", "--quiet", **there)
-    assert "the metrics could not be sent" in done.stderr
-    assert "OTEL_METRICS_EXPORTER=none" in done.stderr
-    done = llm_orc("invoke", "e.yaml", "hello", "--quiet", **there, OTEL_METRICS_EXPORTER="none")
-    assert done.stderr == ""
-
-
-def test_what_is_set_is_traced_unless_a_flag_or_the_environment_says_no(llm_orc):
-    llm_orc.file(".llm-orc/config.yaml", "trace: spans.jsonl\n")
-    llm_orc.ensemble(agent("a", "4"))
-    llm_orc("invoke", "e.yaml", "hello", "--trace", "none")
-    llm_orc("invoke", "e.yaml", "hello", OTEL_SDK_DISABLED="true")
-    assert not (llm_orc.folder / "spans.jsonl").exists()
-    llm_orc("invoke", "e.yaml", "hello")
-    llm_orc("invoke", "e.yaml", "hello")
-    found = lines(llm_orc.folder / "spans.jsonl")
-    assert [span["name"] for span in found] == ["chat m", "invoke_agent a", "invoke_workflow e"] * 2
-
-
-@pytest.mark.parametrize(
-    ("flags", "variables", "says"),
-    [
-        (("--trace", "/proc/nowhere/t.jsonl"), {}, "the trace cannot be written to /proc/nowhere/t.jsonl"),
-        ((), {"OTEL_TRACES_EXPORTER": "zipkin"}, "OTEL_TRACES_EXPORTER names 'zipkin'"),
-        (
-            ("--trace", "otlp"),
-            {"OTEL_EXPORTER_OTLP_PROTOCOL": "smoke"},
-            "OTEL_EXPORTER_OTLP_PROTOCOL is 'smoke'",
-        ),
-        (("--trace", "console"), {"LLM_ORC_TRACE_REDACT": "("}, "'(' is no regular expression"),
-        (("--trace", ""), {}, "--trace"),
-    ],
-)
-def test_where_traces_cannot_go_is_said_before_anything_is_run(llm_orc, flags, variables, says):
-    llm_orc.ensemble(agent("a", "4"))
-    done = llm_orc("invoke", "e.yaml", "hello", *flags, **variables)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert says in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_without_the_exporter_there_is_a_hint(llm_orc):
-    llm_orc.ensemble(agent("a", "4"))
-    without = "import sys; sys.modules['opentelemetry.exporter.otlp.proto.http.trace_exporter'] = None;"
-    done = python(llm_orc, without, "invoke", "e.yaml", "hello", "--trace", "otlp")
-    assert done.returncode == 2
-    assert "hint: pip install 'llm-orc[otlp]'" in done.stderr
-
-
-@pytest.mark.parametrize("variables", [{}, {"OTEL_SDK_DISABLED": "true", "OTEL_TRACES_EXPORTER": "otlp"}])
-def test_a_run_that_is_not_traced_imports_nothing_of_opentelemetry(llm_orc, variables):
-    llm_orc.ensemble(agent("a", "4"))
-    shown = "import atexit, sys; atexit.register(lambda: print(*[m for m in sys.modules if 'telem' in m]));"
-    done = python(llm_orc, shown, "invoke", "e.yaml", "hello", "--quiet", **variables)
-    assert done.stdout == "4\n\n"
-    done = python(llm_orc, shown, "invoke", "e.yaml", "hello", "--quiet", "--trace", "t.jsonl")
-    assert "opentelemetry.sdk.trace" in done.stdout
-
-
-def python(llm_orc: CommandLine, first: str, *arguments: str, **variables: str) -> Any:
-    """The command line in a process that does something before."""
-    import subprocess
-
-    code = (
-        f"{first} from llm_orc.cli.main import main; sys.argv = ['llm-orc', *{arguments!r}]; sys.exit(main())"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", code], cwd=llm_orc.folder, env={**llm_orc.environment, **variables},
-        capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
