@@ -53,6 +53,8 @@ def test_later_layers_win_and_say_where_they_are(project: Path, user: Path) -> N
         "output_format": "default",
         "runs": "flag --runs",
         "keep_content": "default",
+        "trace": "default",
+        "trace_redact": "default",
         "ensembles": f"{user}/config.yaml:3",
     }
 
