@@ -6,7 +6,39 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeAlias
 
-from llm_orc.domain.completion import Completion, Request, Usage
+from llm_orc.domain.call_events import (
+    AnswerSource as AnswerSource,
+)
+from llm_orc.domain.call_events import (
+    AskFinished as AskFinished,
+)
+from llm_orc.domain.call_events import (
+    AskStarted as AskStarted,
+)
+from llm_orc.domain.call_events import (
+    CallRetried as CallRetried,
+)
+from llm_orc.domain.call_events import (
+    CircuitChanged as CircuitChanged,
+)
+from llm_orc.domain.call_events import (
+    HostThrottled as HostThrottled,
+)
+from llm_orc.domain.call_events import (
+    ModelAnswered as ModelAnswered,
+)
+from llm_orc.domain.call_events import (
+    ModelCalled as ModelCalled,
+)
+from llm_orc.domain.call_events import (
+    ModelFailed as ModelFailed,
+)
+from llm_orc.domain.call_events import (
+    ToolAnswered as ToolAnswered,
+)
+from llm_orc.domain.call_events import (
+    ToolCalled as ToolCalled,
+)
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import Cause, Outcome, RunResult
 from llm_orc.domain.plan import Plan
@@ -14,13 +46,15 @@ from llm_orc.domain.plan import Plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted:
-    """A run began; `layers` are the agents by depth, `depends_on` the edges."""
+    """A run began; `layers` are the agents by depth, `depends_on` the edges. `attempt` counts from 1 the
+    processes that worked at it: more than one have a resumed run."""
 
     type: ClassVar[str] = "run_started"
     run_id: str
     ensemble: str
     layers: tuple[tuple[str, ...], ...]
     depends_on: Mapping[str, tuple[str, ...]]
+    attempt: int = 1
     trace_id: str = ""
 
 
@@ -43,92 +77,12 @@ class AgentStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelCalled:
-    """A request is about to be sent; `call` counts those of the agent from 1."""
+class RunEnding:
+    """Nothing more is begun, because of `cause`; `under_way` calls and scripts may still end."""
 
-    type: ClassVar[str] = "model_called"
-    agent: str
-    call: int
-    model: str
-    n: int
-    request: Request | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelAnswered:
-    """A request was answered."""
-
-    type: ClassVar[str] = "model_answered"
-    agent: str
-    call: int
-    model: str
-    usage: Usage
-    cost_usd: float | None
-    duration_s: float
-    load_seconds: float | None
-    completion: Completion | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelFailed:
-    """A request failed."""
-
-    type: ClassVar[str] = "model_failed"
-    agent: str
-    call: int
-    model: str
+    type: ClassVar[str] = "run_ending"
     cause: Cause
-    duration_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolCalled:
-    """A model wants a tool called; `call` counts the tool calls of the agent from 1."""
-
-    type: ClassVar[str] = "tool_called"
-    agent: str
-    call: int
-    tool: str
-    arguments: JsonObject
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolAnswered:
-    """A tool call ended; the model is shown `output`, which says what went wrong where `error` is set."""
-
-    type: ClassVar[str] = "tool_answered"
-    agent: str
-    call: int
-    tool: str
-    output: str
-    error: Cause | None
-    duration_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskStarted:
-    """A strategy asks for `n` samples, or `aside`: for a critique, a judgement. `ask` counts from 1.
-
-    Not told of where an ask is one call of a model: by the strategy `single` without tools.
-    """
-
-    type: ClassVar[str] = "ask_started"
-    agent: str
-    ask: int
-    strategy: str
-    model: str
-    n: int
-    aside: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskFinished:
-    """An ask ended; `error` is None when it went well."""
-
-    type: ClassVar[str] = "ask_finished"
-    agent: str
-    ask: int
-    error: Cause | None
+    under_way: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +190,10 @@ Happening: TypeAlias = (
     | ModelCalled
     | ModelAnswered
     | ModelFailed
+    | CallRetried
+    | HostThrottled
+    | CircuitChanged
+    | RunEnding
     | ToolCalled
     | ToolAnswered
     | AskStarted

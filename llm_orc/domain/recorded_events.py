@@ -71,8 +71,9 @@ def _outcome(value: Mapping[str, Any]) -> Outcome:
         attempts=value["attempts"],
         samples=value["samples"],
         duration_s=value["duration_s"],
+        cached=value["status"] == "cached",
     )
-    if value["status"] == "succeeded":
+    if value["status"] in ("succeeded", "cached"):
         return Answered(
             output=value["output"],
             effort=effort,

@@ -38,7 +38,7 @@ def outcome_json(outcome: Outcome) -> dict[str, JsonValue]:
     effort = None if isinstance(outcome, Skipped) else outcome.effort
     error = outcome.replaced if isinstance(outcome, Answered) else outcome.cause
     return {
-        "status": _STATUS[type(outcome)],
+        "status": _status(outcome),
         "output": outcome.output if isinstance(outcome, Answered) else None,
         "model": effort.model if effort else None,
         "strategy": effort.strategy if effort else None,
@@ -175,6 +175,11 @@ def server_of(model: Model) -> str | None:
         return None
     host = url.hostname or ""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _status(outcome: Outcome) -> str:
+    known = isinstance(outcome, Answered) and outcome.effort.cached
+    return "cached" if known else _STATUS[type(outcome)]
 
 
 _STATUS = {Answered: "succeeded", Failed: "failed", Skipped: "skipped"}

@@ -14,6 +14,7 @@ from llm_orc.domain.events import (
     AgentStarted,
     AskFinished,
     AskStarted,
+    CallRetried,
     Event,
     Happening,
     ItemFinished,
@@ -51,6 +52,9 @@ _DEPTH: dict[SpanKind, int] = {"run": 0, "agent": 1, "item": 2, "ask": 3, "call"
 _OF_AN_AGENT = 2
 """As deep as agents of an ensemble within an agent, and what its strategy says, can lie."""
 _ANYWHERE = 4
+
+_WITHIN = frozenset({CallRetried, ScriptLogged})
+"""Events of whatever is going on."""
 
 Place = tuple[str, str | None]
 """The ids of a span and, where it begins, of its parent."""
@@ -91,7 +95,7 @@ class EventStream:
             return self._begun("agent", agent, 0, self._around(agent))
         if kind is AgentFinished:
             return self._agent_ended(agent)
-        return self._nearest(agent, _ANYWHERE if kind is ScriptLogged else _OF_AN_AGENT).id, None
+        return self._nearest(agent, _ANYWHERE if kind in _WITHIN else _OF_AN_AGENT).id, None
 
     def _of_run(self, what: Happening) -> Place:
         match what:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from llm_orc.spec.scalars import plain_scalar
 from llm_orc.spec.schema import check_schema, setting_faults
 
 _PREFIX = "LLM_ORC_"
+_TEXTS = ("default_model", "schedule", "output_format", "runs", "trace")
 _FLAGS = {"default_model": "--model"}
 
 
@@ -34,6 +36,15 @@ class Settings:
     keep_content: bool = True
     trace: str | None = None
     trace_redact: tuple[str, ...] = ("keys", "bearer_tokens", "emails")
+    retries: JsonValue = None
+    call_timeout_seconds: float | None = None
+    cache: JsonValue = None
+    cache_mb: float | None = None
+    budget: JsonValue = None
+    daily_budget: JsonValue = None
+    limits: JsonValue = None
+    breaker: JsonValue = None
+    grace_seconds: float | None = None
     ensembles: tuple[Path, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
 
@@ -105,9 +116,9 @@ def _typed(name: str, given: str) -> JsonValue:
         return given.split()
     if name == "ensembles":
         return [entry for entry in given.split(os.pathsep) if entry]
-    if name in ("concurrency", "timeout_seconds", "keep_content"):
+    if name not in _TEXTS:
         try:
-            return plain_scalar(given.strip())
+            return json.loads(given) if given.lstrip().startswith("{") else plain_scalar(given.strip())
         except ValueError:
             return given
     return given

@@ -11,13 +11,17 @@ from llm_orc.domain.events import (
     AgentStarted,
     AnswerRepaired,
     AskStarted,
+    CallRetried,
+    CircuitChanged,
     FellBack,
     Happening,
+    HostThrottled,
     ItemStarted,
     ModelAnswered,
     ModelCalled,
     Planned,
     RoundFinished,
+    RunEnding,
     RunStarted,
     ScriptLogged,
     StrategyStep,
@@ -43,6 +47,7 @@ def run_started(what: RunStarted) -> Attributes:
         OPERATION: "invoke_workflow",
         "gen_ai.workflow.name": what.ensemble,
         "llm_orc.run.id": what.run_id,
+        "llm_orc.run.attempt": what.attempt,
         "llm_orc.run.agents": len(what.depends_on),
     }
 
@@ -67,8 +72,9 @@ def agent_finished(outcome: Outcome, content: Content) -> Attributes:
     if isinstance(outcome, Skipped):
         return {"llm_orc.agent.status": "skipped"}
     effort = outcome.effort
+    well = "cached" if effort.cached else "succeeded"
     found: Attributes = {
-        "llm_orc.agent.status": "succeeded" if isinstance(outcome, Answered) else "failed",
+        "llm_orc.agent.status": well if isinstance(outcome, Answered) else "failed",
         **_spent(effort),
     }
     if effort.model is not None:
@@ -186,13 +192,16 @@ def known(model: str) -> Attributes:
 
 
 def model_answered(what: ModelAnswered, content: Content) -> Attributes:
-    found: Attributes = {
-        "gen_ai.usage.input_tokens": what.usage.input_tokens,
-        "gen_ai.usage.output_tokens": what.usage.output_tokens,
-    }
-    if what.cost_usd is not None:
-        found["llm_orc.cost.amount"] = what.cost_usd
-        found["llm_orc.cost.currency"] = "USD"
+    found: Attributes = {"llm_orc.call.source": what.source}
+    if what.source == "model":
+        # What was known already was paid for before, and is on a span of then.
+        found["gen_ai.usage.input_tokens"] = what.usage.input_tokens
+        found["gen_ai.usage.output_tokens"] = what.usage.output_tokens
+        if what.cost_usd is not None:
+            found["llm_orc.cost.amount"] = what.cost_usd
+            found["llm_orc.cost.currency"] = "USD"
+    if what.queued_s:
+        found["llm_orc.call.queued_seconds"] = what.queued_s
     if what.load_seconds is not None:
         found["llm_orc.model.load_seconds"] = what.load_seconds
     if what.completion is not None:
@@ -262,4 +271,19 @@ def event(what: Happening, content: Content) -> tuple[str, Attributes] | None:
             return "warning", {"llm_orc.message": content.redact(message)}
         case ScriptLogged(text=text):
             return "script log", dict(content.said("llm_orc.message", text))
+    return _of_calling(what)
+
+
+def _of_calling(what: Happening) -> tuple[str, Attributes] | None:
+    match what:
+        case CallRetried(cause=cause, attempt=attempt, wait_s=wait):
+            waited: Attributes = {"llm_orc.retry.attempt": attempt, "llm_orc.retry.wait_seconds": wait}
+            return "retry", {"error.type": cause.kind, **waited}
+        case HostThrottled(host=host, at_once=at_once, pause_s=pause):
+            found: Attributes = {"llm_orc.host.at_once": at_once, "llm_orc.host.pause_seconds": pause}
+            return "host throttled", {"llm_orc.host": host, **found}
+        case CircuitChanged(host=host, state=state):
+            return "circuit changed", {"llm_orc.host": host, "llm_orc.host.circuit": state}
+        case RunEnding(cause=cause, under_way=under_way):
+            return "run ending", {"error.type": cause.kind, "llm_orc.run.under_way": under_way}
     return None

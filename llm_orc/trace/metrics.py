@@ -10,6 +10,7 @@ from opentelemetry.metrics import Counter, Histogram, Meter
 
 from llm_orc.domain.events import (
     AgentFinished,
+    CallRetried,
     Happening,
     ModelAnswered,
     ModelFailed,
@@ -54,6 +55,9 @@ class Metrics:
         self._cost = meter.create_counter(
             "llm_orc.cost", "{USD}", "What answers of models cost, where known."
         )
+        self._queued = _seconds(meter, "llm_orc.queue.duration")
+        self._retries = meter.create_counter("llm_orc.retries", "{call}", "Calls that were sent again.")
+        self._known = meter.create_counter("llm_orc.cache.hits", "{call}", "Calls that were answered before.")
 
     def work(self, what: Happening, called: Attributes) -> None:
         """A call of a model or of a tool ended."""
@@ -68,9 +72,13 @@ class Metrics:
 
     def _answered(self, what: ModelAnswered, called: Attributes) -> None:
         given = _of_call(called)
+        if what.source != "model":
+            self._known.add(1, {**given, "llm_orc.call.source": what.source})
+            return
         if what.completion is not None and what.completion.model:
             given["gen_ai.response.model"] = what.completion.model
-        self._inference.record(what.duration_s, given)
+        self._inference.record(what.duration_s - what.queued_s, given)
+        self._queued.record(what.queued_s, given)
         read, written = what.usage.input_tokens, what.usage.output_tokens
         if self._tokens is not None:
             self._tokens.record(read, {**given, "gen_ai.token.type": "input"})
@@ -80,6 +88,9 @@ class Metrics:
             self._written.add(written, given)
         if what.cost_usd:
             self._cost.add(what.cost_usd, given)
+
+    def retried(self, what: CallRetried, called: Attributes) -> None:
+        self._retries.add(1, {**_of_call(called), "error.type": what.cause.kind})
 
     def agent(self, what: AgentFinished) -> None:
         """Only agents of the run's own ensemble: strategies invent names for those within an agent."""

@@ -22,6 +22,7 @@ from llm_orc.domain.events import (
     AgentStarted,
     AskFinished,
     AskStarted,
+    CallRetried,
     Event,
     ItemFinished,
     ItemStarted,
@@ -83,11 +84,15 @@ class SpanMaker:
         self._metrics = metrics
         self._state = TraceState.from_header([state]) if state else None
         self._trace_id = 0
+        self._last = 0.0
         self._open: dict[str, _Open] = {}
 
     def __call__(self, event: Event, /) -> None:
         what, now = event.what, round(event.ts * 1e9)
         begins = self._beginning(event)
+        self._last = event.ts
+        if isinstance(what, CallRetried) and self._metrics is not None and event.span in self._open:
+            self._metrics.retried(what, self._open[event.span].attributes)
         if begins is not None:
             kind, name, given = begins
             self._begin(event, kind, name, given, now)
@@ -123,6 +128,8 @@ class SpanMaker:
             case ItemStarted(agent=agent) as what:
                 return SpanKind.INTERNAL, f"item {agent}", attributes.item_started(what)
             case RunStarted(ensemble=ensemble) as what:
+                # Recorded runs may have begun before, in a process that died.
+                self.close(self._last)
                 self._trace_id = int(what.trace_id, 16)
                 return SpanKind.INTERNAL, f"invoke_workflow {ensemble}", attributes.run_started(what)
         return None

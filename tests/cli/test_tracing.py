@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.servers.faulty import Reply
-from tests.servers.otlp import tree
+from tests.servers.otlp import request_of_json, spans_of, tree
 
 from .command_line import agent, failing, script, served
 from .traced import Traced, run
@@ -97,13 +97,14 @@ def test_a_call_says_who_was_asked_how_and_what_it_took(llm_orc, collector, faul
     found = run(llm_orc, collector, "--seed", "3")
     port = int(faulty_server.url.rpartition(":")[2])
     said = found.named("chat m")["attributes"]
+    assert said.pop("llm_orc.call.queued_seconds") > 0
     assert said == {
         "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "m",
         "gen_ai.response.model": "m", "gen_ai.response.finish_reasons": ["stop"],
         "server.address": "127.0.0.1",
         "server.port": port, "gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 2,
         "gen_ai.request.temperature": 0.5, "gen_ai.request.max_tokens": 9, "gen_ai.request.seed": 3,
-        "llm_orc.call.number": 1, "llm_orc.call.model": "openai/m",
+        "llm_orc.call.number": 1, "llm_orc.call.model": "openai/m", "llm_orc.call.source": "model",
     }  # fmt: skip
 
 
@@ -226,6 +227,49 @@ def test_metrics_count_calls_tokens_and_agents(llm_orc, collector, faulty_server
         "a", "b",
     ]  # fmt: skip
     assert metrics["gen_ai.invoke_workflow.duration"][0]["count"] == 1
+
+
+def test_a_call_that_is_tried_again_is_one_span_and_counted(llm_orc, collector, faulty_server):
+    faulty_server.script(Reply(status=503, headers={"retry-after": "0"}))
+    llm_orc.ensemble(served(faulty_server.openai_url))
+    found = run(llm_orc, collector, "--retries", "2")
+    span = found.named("chat m")
+    ((name, said),) = span["events"]
+    assert (name, said["error.type"], said["llm_orc.retry.attempt"]) == ("retry", "server_failed", 2)
+    assert {request.headers["traceparent"] for request in faulty_server.received} == {
+        f"00-{found.trace}-{span['id']}-01"
+    }
+    (point,) = collector.metrics["llm_orc.retries"]
+    assert (point["value"], point["attributes"]["error.type"]) == (1, "server_failed")
+
+
+def test_an_answer_from_the_cache_is_no_call_and_costs_no_tokens(llm_orc, collector, faulty_server):
+    (llm_orc.folder / ".llm-orc").mkdir()
+    llm_orc.ensemble(served(faulty_server.openai_url, temperature=0))
+    first, again = run(llm_orc, collector).named("chat m"), run(llm_orc, collector).named("chat m")
+    assert first["attributes"]["llm_orc.call.source"] == "model"
+    assert again["attributes"]["llm_orc.call.source"] == "cache"
+    assert "gen_ai.usage.input_tokens" not in again["attributes"]
+    assert [point["value"] for point in collector.metrics["llm_orc.cache.hits"]] == [1]
+    assert "gen_ai.client.token.usage" not in collector.metrics
+
+
+def test_a_run_that_is_resumed_is_a_second_trace(llm_orc, collector, faulty_server):
+    (llm_orc.folder / ".llm-orc").mkdir()
+    faulty_server.script(Reply(), Reply(status=400, body={"error": {"message": "no"}}))
+    llm_orc.ensemble(
+        served(faulty_server.openai_url), served(faulty_server.openai_url, "b", depends_on=["a"])
+    )
+    first = run(llm_orc, collector)
+    there = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.http}
+    second = Traced(collector, llm_orc("runs", "resume", "last", "--output-format", "json", **there))
+    assert second.trace != first.trace
+    assert second.named("invoke_workflow e")["attributes"]["llm_orc.run.attempt"] == 2
+    known = [s["attributes"]["llm_orc.call.source"] for s in second.spans if s["name"].startswith("chat")]
+    assert sorted(known) == ["journal", "model"]
+    done = llm_orc("runs", "export", "last", "--format", "otlp")
+    spans = [span for line in done.stdout.splitlines() for span in spans_of(request_of_json(line))]
+    assert {span["id"] for span in spans} == {span["id"] for span in first.spans + second.spans}
 
 
 def test_the_conventions_new_names_are_used_where_wanted(llm_orc, collector, faulty_server):

@@ -14,9 +14,12 @@ from llm_orc.domain.events import (
     AnswerRepaired,
     AskFinished,
     AskStarted,
+    CallRetried,
+    CircuitChanged,
     Event,
     FellBack,
     Happening,
+    HostThrottled,
     ItemFinished,
     ItemStarted,
     ModelAnswered,
@@ -24,6 +27,7 @@ from llm_orc.domain.events import (
     ModelFailed,
     Planned,
     RoundFinished,
+    RunEnding,
     RunFinished,
     RunStarted,
     ScriptLogged,
@@ -43,7 +47,8 @@ CAUSE = Cause(kind="rate_limited", message="too fast", hint="wait")
 USAGE = Usage(input_tokens=3, output_tokens=5)
 EFFORT = Effort(model="m", strategy="vote", usage=USAGE, cost_usd=0.5, attempts=2, samples=3, duration_s=1.5)
 ANSWERED = Answered(output="x", effort=EFFORT, confidence=0.5, evidence={"votes": {"4": 2.0}}, replaced=CAUSE)
-AGENTS = {"a": ANSWERED, "b": Failed(cause=CAUSE, effort=EFFORT), "c": Skipped(cause=CAUSE)}
+CACHED = Answered(output="x", effort=Effort(cached=True))
+AGENTS = {"a": ANSWERED, "d": CACHED, "b": Failed(cause=CAUSE, effort=EFFORT), "c": Skipped(cause=CAUSE)}
 REQUEST = Request(
     model=MODEL, messages=(), sampling=Sampling(temperature=0.5, stop=("end",), seed=1), n=2, schema={}
 )
@@ -61,6 +66,10 @@ HAPPENINGS: tuple[Happening, ...] = (
         completion=Completion(choices=(Choice(text=""),), model="m"),
     ),
     ModelFailed(agent="a", call=1, model="m", cause=CAUSE, duration_s=1.0),
+    CallRetried(agent="a", call=1, model="m", cause=CAUSE, attempt=2, wait_s=0.5),
+    HostThrottled(host="h", at_once=2, pause_s=1.0),
+    CircuitChanged(host="h", state="open"),
+    RunEnding(cause=CAUSE, under_way=3),
     ToolCalled(agent="a", call=1, tool="t", arguments={"x": [1]}),
     ToolAnswered(agent="a", call=1, tool="t", output="o", error=CAUSE, duration_s=1.0),
     AskStarted(agent="a", ask=1, strategy="vote", model="m", n=2, aside=True),
