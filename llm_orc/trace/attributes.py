@@ -197,11 +197,10 @@ def model_answered(what: ModelAnswered, content: Content) -> Attributes:
         # What was known already was paid for before, and is on a span of then.
         found["gen_ai.usage.input_tokens"] = what.usage.input_tokens
         found["gen_ai.usage.output_tokens"] = what.usage.output_tokens
+        found["llm_orc.call.queued_seconds"] = what.queued_s
         if what.cost_usd is not None:
             found["llm_orc.cost.amount"] = what.cost_usd
             found["llm_orc.cost.currency"] = "USD"
-    if what.queued_s:
-        found["llm_orc.call.queued_seconds"] = what.queued_s
     if what.load_seconds is not None:
         found["llm_orc.model.load_seconds"] = what.load_seconds
     if what.completion is not None:
