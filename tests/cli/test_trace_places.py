@@ -94,6 +94,13 @@ def test_a_backend_that_takes_no_metrics_is_a_warning_that_says_how_to_send_none
     assert done.stderr == ""
 
 
+def test_a_disk_that_is_full_is_a_warning(llm_orc):
+    llm_orc.ensemble(agent("a", "4"))
+    done = llm_orc("invoke", "e.yaml", "hello", "--quiet", "--trace", "/dev/full")
+    assert (done.returncode, done.stdout) == (0, "4\n")
+    assert done.stderr == "warning: the trace in /dev/full is not complete: No space left on device\n"
+
+
 def test_what_is_set_is_traced_unless_a_flag_or_the_environment_says_no(llm_orc):
     llm_orc.file(".llm-orc/config.yaml", "trace: spans.jsonl\n")
     llm_orc.ensemble(agent("a", "4"))
