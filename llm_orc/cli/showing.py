@@ -51,8 +51,11 @@ async def run_and_show(
         with interrupted_by_signals() as (interrupt, cancel), ExitStack() as stack:
             observers = page + _observers(form, shown, stack, interrupt, lines)
             result = await run(Watch(observers=observers, interrupt=interrupt, cancel=cancel))
-    _print(result, form, shown, lines)
-    _explain(result, recorded=orchestrator.is_recording)
+        # Before a collector is waited for.
+        _print(result, form, shown, lines)
+        _explain(result, recorded=orchestrator.is_recording)
+    for lost in orchestrator.tracings.lost:
+        click.echo(f"warning: {safe(lost)}", err=True)
     return result.exit_code
 
 

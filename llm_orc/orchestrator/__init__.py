@@ -28,6 +28,7 @@ from llm_orc.orchestrator.recording import Recording
 from llm_orc.orchestrator.resuming import file_of
 from llm_orc.orchestrator.running import Runner, Watch
 from llm_orc.orchestrator.serving import Providers, Strategies
+from llm_orc.orchestrator.tracing import Tracings
 from llm_orc.orchestrator.treating import Treating
 from llm_orc.registry import ROUTERS, find
 from llm_orc.spec.inputs import gather_inputs
@@ -68,6 +69,7 @@ class Orchestrator(Project):
             project, {**(flags or {}), **({"runs": str(runs)} if isinstance(runs, Path | str) else {})}
         )
         self._recording = Recording(self.project, runs)
+        self.tracings = Tracings()
         self._providers = Providers(providers or {})
         self._treating = Treating(self._providers)
         self._strategies = Strategies()
@@ -79,6 +81,7 @@ class Orchestrator(Project):
             self._strategies,
             self._planning,
             lambda: self.worked_examples,
+            self.tracings,
         )
 
     async def __aenter__(self) -> Self:
@@ -98,6 +101,7 @@ class Orchestrator(Project):
             await self._providers.aclose()
             await self._recording.aclose()
             self._treating.close()
+            await self.tracings.aclose()
 
     @property
     def records(self) -> Records:

@@ -17,6 +17,7 @@ from llm_orc.orchestrator.completing import completed, router_of
 from llm_orc.orchestrator.options import RunOptions, options_json
 from llm_orc.orchestrator.recording import Recording
 from llm_orc.orchestrator.serving import Strategies
+from llm_orc.orchestrator.tracing import Tracings
 from llm_orc.orchestrator.treating import Treating
 from llm_orc.spec.settings import Settings
 
@@ -44,6 +45,7 @@ class Runner:
         strategies: Strategies,
         planning: Callable[[Ensemble, RoutingSpec], Planning],
         examples: Callable[[], Examples],
+        tracings: Tracings,
     ) -> None:
         self._settings = settings
         self._treating = treating
@@ -51,6 +53,7 @@ class Runner:
         self._strategies = strategies
         self._planning = planning
         self._examples = examples
+        self._tracings = tracings
 
     async def run(
         self,
@@ -84,8 +87,12 @@ class Runner:
         # Where nothing is to be chosen, planning costs nothing.
         fixed = router_of(ensemble, options.routing) == "fixed"
         planning = None if fixed else self._planning(ensemble, options.routing)
-        opened = await self._recording.begin(ensemble, inputs, options_json(options), settings, run_id)
-        async with opened as recorder:
+        given = options_json(options)
+        async with (
+            # First: a trace that can go nowhere must not leave a run behind.
+            self._tracings.run(ensemble.name, settings) as (trace, makers),
+            await self._recording.begin(ensemble, inputs, given, settings, run_id) as recorder,
+        ):
             return await run_ensemble(
                 ensemble,
                 inputs,
@@ -93,8 +100,9 @@ class Runner:
                 strategy_of=self._strategies.of,
                 task_of=task_of,
                 examples=self._examples(),
-                observers=watch.observers,
+                observers=(*watch.observers, *makers),
                 ending=ending,
                 planning=planning,
                 recorder=recorder,
+                trace=trace,
             )

@@ -24,6 +24,7 @@ else:
         import httpx
 
 from llm_orc.domain.json import JsonObject, JsonValue
+from llm_orc.domain.span import to_carry
 from llm_orc.errors import InvalidRequest, OrcError, Unreachable
 from llm_orc.providers.faults import Place, failure_of
 from llm_orc.providers.keys import Key
@@ -105,7 +106,9 @@ class Wire:
         """
         client, place = await self._opened(model)
         deadline = _Deadline(timeout_seconds or CALL_SECONDS, place)
-        request = client.build_request("POST", self._base_url + path, content=_encoded(body))
+        request = client.build_request(
+            "POST", self._base_url + path, content=_encoded(body), headers=to_carry()
+        )
         try:
             response = await deadline.wait(client.send(request, stream=True))
             try:
@@ -143,7 +146,9 @@ class Wire:
         seconds = timeout_seconds or CALL_SECONDS
         with anyio.move_on_after(seconds):
             try:
-                async with client.stream(method, self._base_url + path, content=content) as response:
+                async with client.stream(
+                    method, self._base_url + path, content=content, headers=to_carry()
+                ) as response:
                     data = await _whole(response, place)
             except httpx.HTTPError as error:
                 raise self._failure(error, place) from error

@@ -8,13 +8,14 @@ from functools import partial
 
 from llm_orc.domain.completion import Completion, Message, Request, Usage
 from llm_orc.domain.ensemble import Ensemble, Llm
-from llm_orc.domain.events import StrategyStep
+from llm_orc.domain.events import AskFinished, AskStarted, StrategyStep
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model, Sampling
 from llm_orc.domain.policy import Policy
 from llm_orc.domain.task import Task, TaskKind
 from llm_orc.domain.wording import Wording
-from llm_orc.run.attempt import Attempt
+from llm_orc.errors import OrcError
+from llm_orc.run.attempt import Attempt, cause_of
 from llm_orc.run.calls import Calls
 from llm_orc.run.together import together
 from llm_orc.run.tool_loop import ToolLoop
@@ -77,11 +78,30 @@ class Asking:
             schema=schema.schema if schema is not None and "json_schema" in model.supports else None,
             sample=sample,
         )
+        if self._llm.strategy.type == "single" and self._tools is None:
+            return await self._answered(request, aside, steps)
+        attempt, emit = self._attempt, self._calls.emit
+        attempt.asks += 1
+        number = attempt.asks
+        emit(AskStarted(
+            agent=attempt.name, ask=number, strategy=self._llm.strategy.type, model=model.name, n=n,
+            aside=aside,
+        ))  # fmt: skip
+        try:
+            completion = await self._answered(request, aside, steps)
+        except OrcError as error:
+            emit(AskFinished(agent=attempt.name, ask=number, error=cause_of(error)))
+            raise
+        emit(AskFinished(agent=attempt.name, ask=number, error=None))
+        return completion
+
+    async def _answered(self, request: Request, aside: bool, steps: int | None) -> Completion:
+        model = request.model
         if self._tools is not None and not aside:
             by_text = steps is not None or "tools" not in model.supports
             loop = ToolLoop(self._tools, steps or self._llm.max_tool_calls, self._once, by_text=by_text)
             return await _drawn(request, loop)
-        if n > 1 and "n" not in model.supports:
+        if request.n > 1 and "n" not in model.supports:
             return await _drawn(request, self._once)
         return await self._once(request)
 

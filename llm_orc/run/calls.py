@@ -111,7 +111,8 @@ class Calls:
             async with attempt.purses.paying(request, expected) as taken:
                 call.begin()
                 self.emit(ModelCalled(
-                    agent=attempt.name, call=call.number, model=request.model.name, n=request.n
+                    agent=attempt.name, call=call.number, model=request.model.name, n=request.n,
+                    request=request,
                 ))  # fmt: skip
                 try:
                     completion = await self.connect(request.model, policy, call).complete(request)
@@ -219,6 +220,7 @@ class _Call:
             agent=self.attempt.name, call=self.number, model=self.request.model.name,
             usage=completion.usage, cost_usd=cost, duration_s=perf_counter() - self.began,
             load_seconds=completion.load_seconds, source=source, queued_s=self._queued,
+            completion=completion,
         ))  # fmt: skip
 
 

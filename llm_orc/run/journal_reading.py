@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from llm_orc.domain.completion import Usage
+from llm_orc.domain.events import Event
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import Cause
 from llm_orc.domain.recorded import RecordedAgent, RecordedDetail, RecordedRun, run_json
+from llm_orc.domain.recorded_events import event_of
 from llm_orc.domain.text import moment
 from llm_orc.domain.trial import Trial
-from llm_orc.errors import NotFound
+from llm_orc.errors import NotAvailable, NotFound
 from llm_orc.run.database import damaged, reading
 from llm_orc.run.journal_rows import checksum
 from llm_orc.run.processes import has_ended
@@ -113,6 +115,24 @@ class Runs:
                 (row["id"], kind),
             ):
                 yield self._parsed(text)
+
+    def happened(self, run: str) -> Iterator[Event]:
+        """The events of a run in order, for observers. Raises `NotFound`, and `NotAvailable` for a run that
+        an older version recorded, which says nothing of spans."""
+        with self._open() as database:
+            row = self._row(database, run)
+            for ts, text in database.execute(
+                "SELECT ts, json FROM events WHERE run = ? ORDER BY seq", (row["id"],)
+            ):
+                line = self._parsed(text)
+                if "span" not in line:
+                    raise NotAvailable(f"the run {row['run']} was recorded before there were spans")
+                try:
+                    event = event_of(ts, line)
+                except ValueError as error:
+                    raise damaged(self.path) from error
+                if event is not None:
+                    yield event
 
     def export(self, run: str) -> Iterator[JsonObject]:
         """All that is known of a run, in pieces: the run, its events, its calls. Raises `NotFound`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from secrets import token_hex
 from time import perf_counter, time
 
 import anyio
@@ -23,6 +22,7 @@ from llm_orc.domain.outcome import (
 )
 from llm_orc.domain.plan import Planning
 from llm_orc.domain.recorder import Recorder, new_run_id
+from llm_orc.domain.span import Trace
 from llm_orc.errors import DeadlinePassed, FlowFailed, NestedFailed
 from llm_orc.graph.agent_graph import AgentGraph
 from llm_orc.run.asking import TaskOf
@@ -54,6 +54,7 @@ async def run_ensemble(
     ending: Ending | None = None,
     planning: Planning | None = None,
     recorder: Recorder | None = None,
+    trace: Trace | None = None,
 ) -> RunResult:
     """Run until every agent is settled, or something ends the run early.
 
@@ -62,9 +63,9 @@ async def run_ensemble(
     ending = ending or Ending()
     started_at, began = time(), perf_counter()
     run_id = new_run_id() if recorder is None else recorder.run_id
-    emit = EventStream(observers)
+    emit = EventStream(observers, trace=trace)
     if recorder is not None:
-        emit = EventStream((recorder.observe, *observers), recorder.last_seq)
+        emit = EventStream((recorder.observe, *observers), recorder.last_seq, trace)
     routing = None if planning is None else Routing(planning, emit)
     calls = treatment.calls(emit, recorder)
     async with mcp_servers() as servers:
@@ -83,7 +84,7 @@ async def run_ensemble(
         graph = scheduler.graph
         emit(RunStarted(
             run_id=run_id, ensemble=ensemble.name, layers=graph.layers, depends_on=graph.depends_on,
-            attempt=1 if recorder is None else recorder.attempt,
+            attempt=1 if recorder is None else recorder.attempt, trace_id=emit.trace.trace_id,
         ))  # fmt: skip
         ended_by = await drive(scheduler.drive, calls.gate, ending, emit, recorder)
     if recorder is not None and ended_by is None:
@@ -104,7 +105,7 @@ async def run_ensemble(
         cost_usd=cost,
         started_at=started_at,
         duration_s=perf_counter() - began,
-        trace_id=token_hex(16),
+        trace_id=emit.trace.trace_id,
         ended_by=ended_by,
         plans=() if routing is None else tuple(routing.plans),
     )

@@ -19,6 +19,7 @@ ALL = (
     "journal",
     "rewriting",
     "page",
+    "tracing",
 )
 
 for name in sys.argv[1:] or ALL:
