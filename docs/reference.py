@@ -22,7 +22,6 @@ STATES = {
         "serves": NO_EFFECT,
     },
     "ensemble/agent": {
-        "optimize": NO_EFFECT,
     },
     "config": dict.fromkeys(["project", "performance", "serving", "agentic_serving"], NO_EFFECT),
 }  # fmt: skip

@@ -11,6 +11,7 @@ from time import time
 import anyio
 import click
 
+from llm_orc.cli.datasets import SHIPPED, dataset_file
 from llm_orc.cli.eval_tables import print_report
 from llm_orc.cli.signals import interrupted_by_signals
 from llm_orc.cli.write import print_json, refuse_unwritable, write_atomically
@@ -28,7 +29,6 @@ from llm_orc.optimize.sequential import Betting
 from llm_orc.orchestrator import Orchestrator
 from llm_orc.orchestrator.evaluating import Candidate, candidates, invoking, metric_for, rows_for
 
-SHIPPED = "word-problems"
 _STEPS = 10
 _TOLD = 5
 
@@ -126,7 +126,7 @@ async def _evaluate(
         compared = candidates(orchestrator, options.ensembles, options.models)
         if options.ab and len(compared) != 2:
             raise UsageFailed(f"--ab compares two, and here are {len(compared)}")
-        rows = _chosen(rows_for(compared, _file(options.dataset), expected=options.expected), options)
+        rows = _chosen(rows_for(compared, dataset_file(options.dataset), expected=options.expected), options)
         metric = await metric_for(options.metric, orchestrator, rows, seed=options.seed)
         with interrupted_by_signals() as (interrupt, _):
             if options.ab:
@@ -186,12 +186,6 @@ def _report(
         dataset=options.dataset, metric=options.metric, seed=seed, tolerance=options.tolerance,
         evaluations=evaluations, regressions=tuple(found), failures=tuple(failures),
     )  # fmt: skip
-
-
-def _file(dataset: str) -> Path:
-    from llm_orc.bench.strategies import PROBLEMS
-
-    return PROBLEMS if dataset == SHIPPED and not Path(dataset).exists() else Path(dataset)
 
 
 def _chosen(rows: tuple[Row, ...], options: Options) -> tuple[Row, ...]:

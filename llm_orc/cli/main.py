@@ -23,6 +23,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "graph": ("llm_orc.cli.graph:graph", "Draw an ensemble's agents and what they depend on."),
     "init": ("llm_orc.cli.init:init", "Make a working project in a folder."),
     "new": ("llm_orc.cli.init:new", "Write a commented ensemble file to start from."),
+    "optimize": (
+        "llm_orc.cli.optimize:optimize",
+        "Find better prompts and examples, and write them into the file.",
+    ),
     "feedback": ("llm_orc.cli.feedback:feedback", "Teach the router what a result was worth."),
     "models": ("llm_orc.cli.models:models", "List the models at hand, show one, or check their servers."),
     "calibrate": ("llm_orc.cli.calibrate:calibrate", "Learn the threshold of a cascade from data."),

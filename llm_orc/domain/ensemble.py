@@ -66,7 +66,8 @@ class Llm:
 
     Each carries the sampling that it is asked with, the agent's own settings included. `task` is the kind
     of task where the file says it. `tools` are what the model may call on the way to one answer, at most
-    `max_tool_calls` times. `variants` take turns, or vote, in place of its own wording.
+    `max_tool_calls` times. `variants` take turns, or vote, in place of its own wording. `optimize` says
+    whether its prompt may be changed by a search.
     """
 
     models: tuple[Model, ...]
@@ -84,6 +85,7 @@ class Llm:
     max_latency_seconds: float | None = None
     tools: tuple[ToolSource, ...] = ()
     max_tool_calls: int = MAX_TOOL_CALLS
+    optimize: bool = True
 
     @property
     def choices(self) -> tuple[Model, ...]:

@@ -78,7 +78,7 @@ class Orchestrator(Project):
             self._recording,
             self._strategies,
             self._planning,
-            self._worked_examples,
+            lambda: self.worked_examples,
         )
 
     async def __aenter__(self) -> Self:
@@ -214,7 +214,8 @@ class Orchestrator(Project):
         router: Router = find("router", "planner", ROUTERS)(chosen, self.provider_of(chosen))
         return router
 
-    def _worked_examples(self) -> Examples:
+    @property
+    def worked_examples(self) -> Examples:
         """What chooses among worked examples; the vectors of these are kept beside the runs."""
         from llm_orc.run.examples import Examples
 

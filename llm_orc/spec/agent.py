@@ -139,6 +139,7 @@ def _llm(entry: Entry) -> tuple[Llm, float | None]:
         max_latency_seconds=fields.number(agent, "max_latency_seconds"),
         tools=tools,
         max_tool_calls=fields.integer(agent, "max_tool_calls") or MAX_TOOL_CALLS,
+        optimize=agent.get("optimize") is not False,
     )
     return llm, profile.timeout_seconds if profile else None
 

@@ -183,7 +183,6 @@ def _whole(ensemble: Ensemble, without: Mapping[str, set[str]]) -> dict[str, Any
     for name, left_out in without.items():
         work = whole["agents"][name]["work"]
         whole["agents"][name]["work"] = {key: value for key, value in work.items() if key not in left_out}
-    if any("strategy" in left_out or "demos" in left_out for left_out in without.values()):
     return whole
 
 
