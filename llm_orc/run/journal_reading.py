@@ -29,7 +29,7 @@ _RUNS = """
 _SPENT = """
     SELECT coalesce(sum(input_tokens), 0) AS input_tokens,
         coalesce(sum(output_tokens), 0) AS output_tokens,
-        CASE WHEN count(cost_usd) = sum(status = 'answered') OR count(*) = 0
+        CASE WHEN count(cost_usd) = sum(status <> 'failed') OR count(*) = 0
             THEN coalesce(sum(cost_usd), 0.0) END AS cost_usd
     FROM calls WHERE run = ? AND kind = 'model'
 """
@@ -37,7 +37,8 @@ _SINCE = """
     SELECT coalesce(sum(calls.cost_usd), 0.0), coalesce(sum(calls.input_tokens + calls.output_tokens), 0),
         count(*)
     FROM calls JOIN runs ON runs.id = calls.run
-    WHERE calls.kind = 'model' AND calls.started_at >= ? AND NOT (runs.run = ? AND calls.attempt = ?)
+    WHERE calls.kind = 'model' AND calls.status <> 'cached' AND calls.started_at >= ?
+        AND NOT (runs.run = ? AND calls.attempt = ?)
 """
 _AGENTS = """
     SELECT agents.*, variants.variant FROM agents
@@ -198,7 +199,7 @@ class Runs:
         if row["input_tokens"] is None:
             counted = database.execute(_SPENT, (row["id"],)).fetchone()
         (calls,) = database.execute(
-            "SELECT count(*) FROM calls WHERE run = ? AND kind = 'model'", (row["id"],)
+            "SELECT count(*) FROM calls WHERE run = ? AND kind = 'model' AND status <> 'cached'", (row["id"],)
         ).fetchone()
         return RecordedRun(
             run_id=row["run"],

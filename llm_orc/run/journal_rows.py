@@ -107,7 +107,7 @@ class Rows:
         if call.completion is not None:
             occurrence = self._occurrences[call.agent, key]
             self._occurrences[call.agent, key] += 1
-            usage, status = call.completion.usage, "answered"
+            usage, status = call.completion.usage, "cached" if call.cached else "answered"
             response = to_text(completion_json(call.completion)) if self._keep else None
         database.execute(_CALL, (
             self._row, call.agent, "model", number, key, occurrence, self._attempt, model, status, response,
