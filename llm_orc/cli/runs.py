@@ -10,6 +10,8 @@ import click
 
 from llm_orc.cli.resume import resume_run
 from llm_orc.cli.run_chart import print_run
+from llm_orc.cli.runs_ab import compare_wordings
+from llm_orc.cli.runs_collect import collect_runs
 from llm_orc.cli.times import point_in_time
 from llm_orc.cli.write import print_json, print_table, write_atomically
 from llm_orc.domain.json import JsonObject
@@ -30,6 +32,10 @@ _runs_flag = click.option(
 @click.group(epilog="\b\nExample:\n  llm-orc runs list")
 def runs() -> None:
     """The runs that were recorded. RUN is an id, the beginning of one, or `last`."""
+
+
+runs.add_command(compare_wordings)
+runs.add_command(collect_runs)
 
 
 @runs.command(

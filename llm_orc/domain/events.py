@@ -42,6 +42,7 @@ from llm_orc.domain.call_events import (
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import Cause, Outcome, RunResult
 from llm_orc.domain.plan import Plan
+from llm_orc.domain.wording_events import DemosChosen, VariantChosen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +188,8 @@ Happening: TypeAlias = (
     RunStarted
     | Planned
     | AgentStarted
+    | VariantChosen
+    | DemosChosen
     | ModelCalled
     | ModelAnswered
     | ModelFailed

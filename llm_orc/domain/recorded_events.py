@@ -72,6 +72,7 @@ def _outcome(value: Mapping[str, Any]) -> Outcome:
         samples=value["samples"],
         duration_s=value["duration_s"],
         cached=value["status"] == "cached",
+        variant=value.get("variant"),
     )
     if value["status"] in ("succeeded", "cached"):
         return Answered(

@@ -42,6 +42,7 @@ def outcome_json(outcome: Outcome) -> dict[str, JsonValue]:
         "output": outcome.output if isinstance(outcome, Answered) else None,
         "model": effort.model if effort else None,
         "strategy": effort.strategy if effort else None,
+        "variant": effort.variant if effort else None,
         "confidence": outcome.confidence if isinstance(outcome, Answered) else None,
         "evidence": outcome.evidence if isinstance(outcome, Answered) else {},
         "samples": effort.samples if effort else 0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -12,7 +13,6 @@ from llm_orc.domain.events import Observer
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import RunResult
 from llm_orc.domain.plan import Planning
-from llm_orc.errors import NotAvailable
 from llm_orc.orchestrator.completing import completed, router_of
 from llm_orc.orchestrator.options import RunOptions, options_json
 from llm_orc.orchestrator.recording import Recording
@@ -20,6 +20,9 @@ from llm_orc.orchestrator.serving import Strategies
 from llm_orc.orchestrator.tracing import Tracings
 from llm_orc.orchestrator.treating import Treating
 from llm_orc.spec.settings import Settings
+
+if TYPE_CHECKING:
+    from llm_orc.run.examples import Examples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,7 @@ class Runner:
         recording: Recording,
         strategies: Strategies,
         planning: Callable[[Ensemble, RoutingSpec], Planning],
+        examples: Callable[[], Examples],
         tracings: Tracings,
     ) -> None:
         self._settings = settings
@@ -48,6 +52,7 @@ class Runner:
         self._recording = recording
         self._strategies = strategies
         self._planning = planning
+        self._examples = examples
         self._tracings = tracings
 
     async def run(
@@ -63,10 +68,6 @@ class Runner:
         from llm_orc.run.ending import GRACE_SECONDS, Ending
         from llm_orc.run.run import run_ensemble
 
-        if ensemble.unavailable:
-            raise NotAvailable(
-                f"{ensemble.name!r} uses what is not available yet: {'; '.join(ensemble.unavailable)}"
-            )
         settings = self._settings()
         ensemble = replace(
             completed(ensemble, options.seed, settings.timeout_seconds),
@@ -98,6 +99,7 @@ class Runner:
                 treatment=treatment,
                 strategy_of=self._strategies.of,
                 task_of=task_of,
+                examples=self._examples(),
                 observers=(*watch.observers, *makers),
                 ending=ending,
                 planning=planning,

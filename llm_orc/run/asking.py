@@ -13,6 +13,7 @@ from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model, Sampling
 from llm_orc.domain.policy import Policy
 from llm_orc.domain.task import Task, TaskKind
+from llm_orc.domain.wording import Wording
 from llm_orc.errors import OrcError
 from llm_orc.run.attempt import Attempt, cause_of
 from llm_orc.run.calls import Calls
@@ -28,7 +29,7 @@ class Asking:
     """Asks the models of one agent."""
 
     __slots__ = (
-        "_attempt", "_calls", "_llm", "_nested", "_policy", "_task_of", "_tools", "models",
+        "_attempt", "_calls", "_llm", "_nested", "_policy", "_task_of", "_tools", "models", "wordings",
     )  # fmt: skip
 
     def __init__(
@@ -36,6 +37,7 @@ class Asking:
         llm: Llm,
         models: tuple[Model, ...],
         attempt: Attempt,
+        wordings: tuple[Wording, ...],
         *,
         calls: Calls,
         policy: Policy,
@@ -44,6 +46,7 @@ class Asking:
         task_of: TaskOf,
     ) -> None:
         self.models = models
+        self.wordings = wordings
         self._llm = llm
         self._attempt = attempt
         self._calls = calls

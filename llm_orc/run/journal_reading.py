@@ -16,10 +16,12 @@ from llm_orc.domain.outcome import Cause
 from llm_orc.domain.recorded import RecordedAgent, RecordedDetail, RecordedRun, run_json
 from llm_orc.domain.recorded_events import event_of
 from llm_orc.domain.text import moment
+from llm_orc.domain.trial import Trial
 from llm_orc.errors import NotAvailable, NotFound
 from llm_orc.run.database import damaged, reading
 from llm_orc.run.journal_rows import checksum
 from llm_orc.run.processes import has_ended
+from llm_orc.run.trials import scores_in, trials_in
 
 _RUNS = """
     SELECT runs.*, attempts.number AS attempts, attempts.process AS process
@@ -38,6 +40,11 @@ _SINCE = """
         count(*)
     FROM calls JOIN runs ON runs.id = calls.run
     WHERE calls.kind = 'model' AND calls.started_at >= ? AND NOT (runs.run = ? AND calls.attempt = ?)
+"""
+_AGENTS = """
+    SELECT agents.*, variants.variant FROM agents
+    LEFT JOIN variants ON variants.run = agents.run AND variants.agent = agents.agent
+    WHERE agents.run = ? ORDER BY first_seq
 """
 _PLANS = """
     SELECT json FROM events INDEXED BY events_of_plans WHERE run = ? AND type = 'planned' ORDER BY seq
@@ -89,7 +96,7 @@ class Runs:
         """A run with its agents and plans. Raises `NotFound`."""
         with self._open() as database:
             row = self._row(database, run)
-            agents = database.execute("SELECT * FROM agents WHERE run = ? ORDER BY first_seq", (row["id"],))
+            agents = database.execute(_AGENTS, (row["id"],))
             # By itself SQLite takes the primary key, which means to read all events.
             plans = database.execute(_PLANS, (row["id"],))
             return RecordedDetail(
@@ -168,6 +175,20 @@ class Runs:
                     database.execute("VACUUM")
         return old
 
+    def trials(self, ensemble: str, since: float | None = None) -> list[Trial]:
+        """What became of the agents with variants in the runs of an ensemble, the oldest first."""
+        if not self.path.exists():
+            return []
+        with self._open() as database:
+            return list(trials_in(database, ensemble, since))
+
+    def scores(self) -> dict[str, float]:
+        """What runs were worth, by id, where there was feedback."""
+        if not self.path.exists():
+            return {}
+        with self._open() as database:
+            return scores_in(database)
+
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         if not self.path.exists():
@@ -229,6 +250,7 @@ class Runs:
             executions=max(ended, row["started"]),
             model=row["model"],
             strategy=row["strategy"],
+            variant=row["variant"],
             calls=row["calls"],
             samples=row["samples"],
             usage=_usage(row),

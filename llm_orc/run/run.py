@@ -29,12 +29,14 @@ from llm_orc.run.asking import TaskOf
 from llm_orc.run.attempt import Attempt
 from llm_orc.run.budget import Purse, Purses
 from llm_orc.run.ending import Ending, drive
+from llm_orc.run.examples import Examples
 from llm_orc.run.executor import Executor, StrategyOf, Surroundings
 from llm_orc.run.mcp_servers import mcp_servers
 from llm_orc.run.routing import Routing, successors_in
 from llm_orc.run.scheduler import Scheduler
 from llm_orc.run.stream import EventStream
 from llm_orc.run.treatment import Treatment
+from llm_orc.run.wordings import Wordings
 
 DEEPEST = 10
 """How deep ensembles may run within each other."""
@@ -47,6 +49,7 @@ async def run_ensemble(
     treatment: Treatment,
     strategy_of: StrategyOf,
     task_of: TaskOf,
+    examples: Examples | None = None,
     observers: Sequence[Observer] = (),
     ending: Ending | None = None,
     planning: Planning | None = None,
@@ -71,6 +74,7 @@ async def run_ensemble(
             calls=calls,
             strategy_of=strategy_of,
             task_of=task_of,
+            wordings=Wordings(run_id, inputs, examples, emit),
             nested=lambda body, given, attempt: run_nested(body, given, attempt, around),
             servers=servers,
             routing=routing,

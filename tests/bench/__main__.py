@@ -18,6 +18,7 @@ ALL = (
     "tasks",
     "journal",
     "tracing",
+    "rewriting",
 )
 
 for name in sys.argv[1:] or ALL:

@@ -79,6 +79,9 @@ def test_every_yaml_block_has_no_problems(block: Block, tmp_path: Path):
     if not keys & {"agents", "models", "profiles", "default", "vram_gb"}:
         name = "config.yaml"
     (tmp_path / name).write_text(block.text, encoding="utf-8")
+    (tmp_path / "demos.jsonl").write_text(
+        '{"inputs": {"input": "2 + 2?"}, "output": "4"}\n', encoding="utf-8"
+    )
     assert Orchestrator(tmp_path).check(tmp_path / name) == ()
 
 
