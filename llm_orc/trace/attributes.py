@@ -32,6 +32,7 @@ from llm_orc.domain.events import (
 from llm_orc.domain.model import Model
 from llm_orc.domain.outcome import Answered, Effort, Outcome, RunResult, Skipped
 from llm_orc.domain.wire import server_of
+from llm_orc.domain.wording_events import DemosChosen, VariantChosen
 from llm_orc.trace.content import Content
 
 Attribute = str | bool | int | float | Sequence[str] | Sequence[int] | Sequence[float]
@@ -82,6 +83,8 @@ def agent_finished(outcome: Outcome, content: Content) -> Attributes:
     if effort.strategy is not None:
         found["llm_orc.agent.strategy"] = effort.strategy
         found["llm_orc.agent.samples"] = effort.samples
+    if effort.variant is not None:
+        found["llm_orc.agent.variant"] = effort.variant
     if isinstance(outcome, Answered):
         if outcome.confidence is not None:
             found["llm_orc.agent.confidence"] = outcome.confidence
@@ -283,6 +286,12 @@ def _of_calling(what: Happening) -> tuple[str, Attributes] | None:
             return "host throttled", {"llm_orc.host": host, **found}
         case CircuitChanged(host=host, state=state):
             return "circuit changed", {"llm_orc.host": host, "llm_orc.host.circuit": state}
+        case VariantChosen(variant=variant, share=share, wording=wording):
+            chosen: Attributes = {"llm_orc.variant.share": share, "llm_orc.variant.wording": wording}
+            return "variant chosen", {"llm_orc.variant.name": variant, **chosen}
+        case DemosChosen(lines=lines, similarities=similarities, by=by):
+            near: Attributes = {"llm_orc.demos.lines": lines, "llm_orc.demos.similarities": similarities}
+            return "examples chosen", {"llm_orc.demos.by": by, **near}
         case RunEnding(cause=cause, under_way=under_way):
             return "run ending", {"error.type": cause.kind, "llm_orc.run.under_way": under_way}
     return None

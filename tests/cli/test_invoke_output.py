@@ -16,7 +16,7 @@ RESULT = {
 }  # fmt: skip
 OUTCOME = {
     "status", "output", "model", "strategy", "confidence", "samples", "usage", "cost_usd", "attempts",
-    "evidence", "started_at", "duration_s", "error",
+    "evidence", "variant", "started_at", "duration_s", "error",
 }  # fmt: skip
 
 

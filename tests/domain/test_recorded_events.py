@@ -46,7 +46,16 @@ from llm_orc.domain.wording_events import DemosChosen, VariantChosen
 MODEL = Model(name="openai/m", provider="openai", wire_name="m", base_url="https://h.example/v1")
 CAUSE = Cause(kind="rate_limited", message="too fast", hint="wait")
 USAGE = Usage(input_tokens=3, output_tokens=5)
-EFFORT = Effort(model="m", strategy="vote", usage=USAGE, cost_usd=0.5, attempts=2, samples=3, duration_s=1.5)
+EFFORT = Effort(
+    model="m",
+    strategy="vote",
+    usage=USAGE,
+    cost_usd=0.5,
+    attempts=2,
+    samples=3,
+    duration_s=1.5,
+    variant="short",
+)
 ANSWERED = Answered(output="x", effort=EFFORT, confidence=0.5, evidence={"votes": {"4": 2.0}}, replaced=CAUSE)
 CACHED = Answered(output="x", effort=Effort(cached=True))
 AGENTS = {"a": ANSWERED, "d": CACHED, "b": Failed(cause=CAUSE, effort=EFFORT), "c": Skipped(cause=CAUSE)}
@@ -73,6 +82,8 @@ HAPPENINGS: tuple[Happening, ...] = (
     HostThrottled(host="h", at_once=2, pause_s=1.0),
     CircuitChanged(host="h", state="open"),
     RunEnding(cause=CAUSE, under_way=3),
+    VariantChosen(agent="a", variant="short", share=0.5, wording="ab12"),
+    DemosChosen(agent="a", lines=(3, 1), similarities=(0.5, 0.75), by="words"),
     ToolCalled(agent="a", call=1, tool="t", arguments={"x": [1]}),
     ToolAnswered(agent="a", call=1, tool="t", output="o", error=CAUSE, duration_s=1.0),
     AskStarted(agent="a", ask=1, strategy="vote", model="m", n=2, aside=True),
