@@ -21,6 +21,7 @@ from llm_orc.domain.model import Fleet
 from llm_orc.errors import InvalidFile, OrcError, Problem, UsageFailed
 from llm_orc.orchestrator import Orchestrator
 from llm_orc.orchestrator import health_machine as machine
+from llm_orc.orchestrator.completing import llm_works
 from llm_orc.orchestrator.health_gpu import gpu_findings
 from llm_orc.orchestrator.health_journal import journal_findings
 from llm_orc.orchestrator.health_servers import Needs, models_of, near_hosts, server_findings
@@ -154,12 +155,20 @@ class _Files:
         ours = [f for f in every.values() if f.is_relative_to(project) or not f.is_relative_to(others)]
         problems: dict[Problem, None] = {}
         bad = 0
+        modelless: list[str] = []
         for file in ours:
             try:
-                needs.add(models_of(orchestrator.load(file)), needed=True)
+                ensemble = orchestrator.load(file, need_models=False)
             except InvalidFile as error:
                 problems.update(dict.fromkeys(error.problems))
                 bad += 1
+                continue
+            needs.add(models_of(ensemble), needed=True)
+            if any(not llm.models for llm in llm_works(ensemble)):
+                modelless.append(ensemble.name)
+        if modelless:
+            detail = f"{len(modelless)} of {len(ours)} have agents without a model, such as {modelless[0]!r}"
+            yield warn("ensembles", detail, "set 'default:' in models.yaml, or pass --model")
         if not problems:
             yield ok("ensembles", f"{len(ours)}, all valid" if ours else "none of this project yet")
             return

@@ -206,3 +206,12 @@ def test_what_cannot_be_read_is_said(project, closed):
         assert "/ensembles cannot be listed: Permission denied" in one(found, "ensembles: ")
     else:
         assert "models.yaml: the file cannot be read: Permission denied" in one(found, "models: ")
+
+
+def test_agents_without_a_model_are_a_warning(project):
+    project.ensemble({"name": "a"}, file="ensembles/e.yaml")
+    done = project("doctor")
+    assert said(done, "warn")[0] == (
+        "ensembles: 1 of 1 have agents without a model, such as 'e' "
+        "(set 'default:' in models.yaml, or pass --model)"
+    )
