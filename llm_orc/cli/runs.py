@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from llm_orc.cli.run_chart import print_run
+from llm_orc.cli.runs_cost import cost
 from llm_orc.cli.times import point_in_time
 from llm_orc.cli.write import print_json, print_table, write_atomically
 from llm_orc.domain.json import JsonObject
@@ -145,6 +146,9 @@ def prune_runs(
         print_table(titles, [_row(run) for run in gone])
     count = f"{len(gone)} run{'s' * (len(gone) != 1)}"
     click.echo(f"{count} would be forgotten" if dry_run else f"{count} forgotten", err=True)
+
+
+runs.add_command(cost)
 
 
 def _project(runs: Path | None) -> Orchestrator:

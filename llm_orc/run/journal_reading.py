@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ from llm_orc.domain.completion import Usage
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import Cause
 from llm_orc.domain.recorded import RecordedAgent, RecordedDetail, RecordedRun, run_json
+from llm_orc.domain.spending import Costs, Key
 from llm_orc.domain.text import moment
 from llm_orc.errors import NotFound
+from llm_orc.run.journal_costs import costs, nothing_spent
 from llm_orc.run.journal_file import damaged, reading
 from llm_orc.run.journal_rows import checksum
 from llm_orc.run.processes import has_ended
@@ -131,6 +133,10 @@ class Runs:
                 with suppress(sqlite3.OperationalError):
                     database.execute("VACUUM")
         return old
+
+    def costs(self, by: Sequence[Key], *, since: float | None = None, ensemble: str | None = None) -> Costs:
+        """What was spent and saved since a Unix time, for each value of `by`."""
+        return costs(self.path, by, since, ensemble) if self.path.exists() else nothing_spent(by)
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
