@@ -82,10 +82,12 @@ def costs(path: Path, by: Sequence[Key], since: float | None, ensemble: str | No
     chosen = {"since": since, "ensemble": ensemble}
     names = ", ".join(_COLUMNS[key] for key in by)
     # What is ordered in time stays so; of other things the dearest come first.
-    order = "min(calls.started_at)" if by[0] in ("day", "run") else "cost_usd DESC, calls DESC"
+    time = f"{_COLUMNS[by[0]]}, " if by[0] in ("day", "run") else ""
     with reading(path) as database:
         database.row_factory = sqlite3.Row
-        grouped = f"SELECT {names}, {_SUMS} {_OF_CALLS} GROUP BY {names} ORDER BY {order}, {names}"
+        grouped = (
+            f"SELECT {names}, {_SUMS} {_OF_CALLS} GROUP BY {names} ORDER BY {time}cost_usd DESC, {names}"
+        )
         rows = [_spending(row, len(by)) for row in database.execute(grouped, chosen)]
         total = _spending(database.execute(f"SELECT {_SUMS} {_OF_CALLS}", chosen).fetchone(), 0)
         found = _Savings(database, path, chosen)
