@@ -19,9 +19,6 @@ FILES = {
 YES, NOT_YET, NO_EFFECT = "yes", "not yet", "no effect"
 STATES = {
     "ensemble": {
-        "budget": NOT_YET,
-        "retries": NOT_YET,
-        "cache": NOT_YET,
         "validation": NO_EFFECT,
         "topaz_skill": NO_EFFECT,
         "serves": NO_EFFECT,
@@ -29,15 +26,9 @@ STATES = {
     "ensemble/agent": {
         "demos": "as a list",
         "variants": NOT_YET,
-        "retries": NOT_YET,
-        "budget": NOT_YET,
-        "cache": NOT_YET,
         "optimize": NO_EFFECT,
     },
-    "ensemble/budget": {"*": NOT_YET},
-    "ensemble/retries": {"*": NOT_YET},
     "ensemble/demos": {"*": NOT_YET},
-    "models/model": dict.fromkeys(["requests_per_minute", "tokens_per_minute"], NO_EFFECT),
     "config": dict.fromkeys(["project", "performance", "serving", "agentic_serving"], NO_EFFECT),
 }  # fmt: skip
 """Table -> key or pattern -> what this version does with it. What is not listed is available."""

@@ -16,9 +16,11 @@ OrcError                      exit code
 │   │   └── ContextTooLong        1   the prompt does not fit the model's context
 │   ├── Refused                   1   the server or the model declined to answer
 │   ├── ServerFailed              1   5xx
+│   ├── CircuitOpen               1   the host failed so often that it is left alone for a while
 │   └── MalformedReply            1   a reply that does not follow the protocol
 └── AgentFailed                   1   an agent could not do its work
     ├── DeadlinePassed            1   an agent or a call ran past its timeout
+    ├── BudgetSpent               3   a budget does not allow another call
     ├── ScriptFailed              1   a script ended badly or printed what cannot be used
     ├── PromptFailed              1   a prompt could not be rendered with the values at hand
     ├── AnswerRejected            1   an answer that does not satisfy its `output_schema`
@@ -152,6 +154,16 @@ class ServerFailed(ProviderFailed):
     retryable = True
 
 
+class CircuitOpen(ProviderFailed):
+    """The host failed so often that no calls are sent to it for `retry_after` seconds."""
+
+    retryable = True
+
+    def __init__(self, message: str, *, hint: str = "", retry_after: float) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
 class MalformedReply(ProviderFailed):
     """A reply that is not JSON, or not the JSON that the protocol promises."""
 
@@ -164,6 +176,16 @@ class AgentFailed(OrcError):
 
 class DeadlinePassed(AgentFailed):
     """An agent or a call ran past its timeout."""
+
+
+class BudgetSpent(AgentFailed):
+    """A budget does not allow another call. `ends_run`: it is the run's, not an agent's."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, hint: str = "", ends_run: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.ends_run = ends_run
 
 
 class ScriptFailed(AgentFailed):

@@ -11,7 +11,9 @@ from tests.servers.faulty import FaultyServer, serving
 
 @pytest.fixture(autouse=True)
 def data_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test writes among the user's data."""
+    """No test writes among the user's data, tries again or uses old answers where it does not say so."""
+    monkeypatch.setenv("LLM_ORC_RETRIES", "0")
+    monkeypatch.setenv("LLM_ORC_CACHE", "off")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "data"))
 
 

@@ -41,6 +41,8 @@ HOMES: dict[str, set[str]] = {
     "numpy": {"plan"},
     "anyio": {"run", "plan", "providers", "strategies", "engines", "orchestrator", "cli", "serve", "bench"},
     "sqlite3": {"run"},
+    "tenacity": {"providers/treated.py"},
+    "aiolimiter": {"providers/host.py"},
     "mcp": {"run/mcp_servers.py", "serve"},
     "httpx": {"providers/http.py"},
     "httpx2": {"providers/http.py"},

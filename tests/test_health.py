@@ -15,7 +15,7 @@ from llm_orc.orchestrator import health, health_journal
 from llm_orc.orchestrator.health_gpu import gpu_findings
 from llm_orc.orchestrator.health_journal import journal_findings
 from llm_orc.orchestrator.health_machine import open_files, proxies
-from llm_orc.run.journal_file import connect
+from llm_orc.run.database import connect
 
 
 def told(findings, what: str) -> list[tuple[str, str]]:
@@ -63,6 +63,14 @@ def test_a_journal_of_a_newer_version_is_said(journal):
     ((state, detail),) = told(journal_findings(journal), "journal")
     assert state == "fail"
     assert "written by a newer llm-orc" in detail
+
+
+def test_a_damaged_cache_is_a_warning(journal):
+    assert told(journal_findings(journal), "cache") == []
+    journal.with_name("cache.db").write_text("not a database, " * 100)
+    ((state, detail),) = told(journal_findings(journal), "cache")
+    assert state == "warn"
+    assert detail.endswith("it is no file of SQLite")
 
 
 def test_an_older_journal_is_read_and_left_as_it_is(journal):

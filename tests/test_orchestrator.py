@@ -50,10 +50,11 @@ async def test_the_events_of_a_run_can_be_iterated(project):
 
 
 async def test_leaving_a_stream_early_cancels_the_run(project):
-    cancelled = anyio.Event()
+    entered, cancelled = anyio.Event(), anyio.Event()
 
     async def answer(request):
         try:
+            entered.set()
             await anyio.sleep_forever()
         finally:
             cancelled.set()
@@ -62,6 +63,7 @@ async def test_leaving_a_stream_early_cancels_the_run(project):
     async with orchestrator, orchestrator.stream("two", "hi") as events:
         async for event in events:
             if event.what.type == "model_called":
+                await entered.wait()
                 break
     assert cancelled.is_set()
 
@@ -96,10 +98,10 @@ async def test_a_seed_reaches_every_agent_that_sets_none(project):
 
 
 async def test_what_is_not_available_yet_is_refused_by_name_before_anything_is_asked(project):
-    write(project, "later", TWO.replace("name: second,", "name: second, budget: {calls: 1},"))
+    write(project, "later", TWO.replace("name: second,", "name: second, variants: [{name: v}],"))
     provider = Scripted(["x"])
     async with Orchestrator(project, providers={"scripted": provider}) as orchestrator:
-        with pytest.raises(NotAvailable, match="agent 'second': budget"):
+        with pytest.raises(NotAvailable, match="agent 'second': variants"):
             await orchestrator.invoke("later", "hi")
     assert provider.requests == []
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from llm_orc.answers.equivalence import same
 from llm_orc.answers.extraction import auto
-from llm_orc.bench.over_rows import over
+from llm_orc.bench.over_rows import UNCACHED, over
 from llm_orc.bench.statistics import DRAWS, percentile
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm, RoutingSpec, StrategySpec
 from llm_orc.domain.json import JsonObject, JsonValue
@@ -63,7 +63,7 @@ async def _of_model(
     fixed = RoutingSpec(router="fixed", learning=False)
 
     async def one(place: int, row: JsonObject) -> Seen:
-        result = await orchestrator.invoke(ensemble, str(row["question"]), routing=fixed)
+        result = await orchestrator.invoke(ensemble, str(row["question"]), routing=fixed, policy=UNCACHED)
         outcome = result.agents["a"]
         if not isinstance(outcome, Answered):
             raise UsageFailed(f"{model.name} failed on row {place + 1}: {outcome.cause.message}")

@@ -9,7 +9,7 @@ from itertools import combinations
 
 from llm_orc.answers.equivalence import same
 from llm_orc.answers.extraction import auto
-from llm_orc.bench.over_rows import over
+from llm_orc.bench.over_rows import UNCACHED, over
 from llm_orc.bench.statistics import paired_interval
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm, RoutingSpec, StrategySpec
 from llm_orc.domain.json import JsonObject, JsonValue
@@ -59,7 +59,9 @@ async def _drawn(
     fixed = RoutingSpec(router="fixed", learning=False)
 
     async def one(place: int, row: JsonObject) -> Voted:
-        result = await orchestrator.invoke(ensemble, str(row["question"]), seed=place, routing=fixed)
+        result = await orchestrator.invoke(
+            ensemble, str(row["question"]), seed=place, routing=fixed, policy=UNCACHED
+        )
         outcome = result.agents["a"]
         text = str(outcome.output) if isinstance(outcome, Answered) else ""
         answer = auto(text)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from llm_orc.bench.over_rows import over
+from llm_orc.bench.over_rows import UNCACHED, over
 from llm_orc.bench.statistics import paired_interval
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm, RouterName, RoutingSpec
 from llm_orc.domain.json import JsonObject, JsonValue
@@ -99,7 +99,7 @@ async def _all(
     )
 
     async def one(place: int, row: JsonObject) -> Found:
-        result = await orchestrator.invoke(ensemble, str(row["question"]), routing=routing)
+        result = await orchestrator.invoke(ensemble, str(row["question"]), routing=routing, policy=UNCACHED)
         output = result.output
         answer = output.get("answer") if isinstance(output, Mapping) else None
         solution = result.agents["solution"]

@@ -8,9 +8,12 @@ from typing import TypeVar
 import anyio
 
 from llm_orc.domain.json import JsonObject
+from llm_orc.domain.policy import Policy
 from llm_orc.errors import OrcError
 
 AT_ONCE = 8
+UNCACHED = Policy(cache="off")
+"""What is measured is done, also when it was done before."""
 T = TypeVar("T")
 
 

@@ -10,7 +10,7 @@ from time import perf_counter
 
 from llm_orc.answers.equivalence import same
 from llm_orc.answers.extraction import auto
-from llm_orc.bench.over_rows import over
+from llm_orc.bench.over_rows import UNCACHED, over
 from llm_orc.bench.statistics import paired_interval
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm, RoutingSpec, StrategySpec
 from llm_orc.domain.json import JsonObject, JsonValue
@@ -135,7 +135,9 @@ async def _all(orchestrator: Orchestrator, way: Way, problems: Sequence[Row]) ->
 
     async def one(place: int, row: JsonObject) -> Found:
         began = perf_counter()
-        result = await orchestrator.invoke(ensemble, str(row["question"]), seed=place, routing=_FIXED)
+        result = await orchestrator.invoke(
+            ensemble, str(row["question"]), seed=place, routing=_FIXED, policy=UNCACHED
+        )
         outcome = result.agents["a"]
         answer = auto(str(outcome.output)) if isinstance(outcome, Answered) else None
         right = answer is not None and same(answer, str(row["answer"]), mathematics=False)

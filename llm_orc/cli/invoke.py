@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import math
-import os
-import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,43 +11,17 @@ import anyio
 import click
 
 from llm_orc.cli.inputs import input_text, variable
+from llm_orc.cli.limits import budget_of, limit_flags, policy_of
 from llm_orc.cli.routing import routing_flags, routing_of
-from llm_orc.cli.signals import interrupted_by_signals
-from llm_orc.cli.write import forget_stdout, refuse_unwritable, result_text, write_atomically
-from llm_orc.domain.ensemble import RouterName, RoutingSpec
-from llm_orc.domain.events import Event, Observer
+from llm_orc.cli.showing import FORMATS, Format, Shown, run_and_show
+from llm_orc.cli.write import refuse_unwritable
+from llm_orc.domain.ensemble import RouterName
 from llm_orc.domain.json import JsonValue
-from llm_orc.domain.outcome import Failed, RunResult, Skipped
-from llm_orc.domain.text import safe
-from llm_orc.domain.wire import event_json, result_json
+from llm_orc.domain.outcome import RunResult
 from llm_orc.errors import UsageFailed
 from llm_orc.orchestrator import Orchestrator
-from llm_orc.orchestrator.watching import live_view, plain_progress
-
-Format = Literal["rich", "text", "json", "jsonl"]
-FORMATS = ("rich", "text", "json", "jsonl")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What the flags say."""
-
-    ensemble: str
-    text: str | None
-    variables: dict[str, JsonValue]
-    model: str | None
-    seed: int | None
-    max_seconds: float | None
-    output: Path | None
-    quiet: bool
-    verbose: bool
-    routing: RoutingSpec
-
-
-def _a_time(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
-    if value is not None and math.isnan(value):
-        raise click.BadParameter("nan is not a time", ctx, param)
-    return value
+from llm_orc.orchestrator.options import RunOptions
+from llm_orc.orchestrator.running import Watch
 
 
 @click.command(
@@ -78,128 +47,70 @@ Examples:
 @click.option("--schedule", type=click.Choice(["eager", "layered"]),
               help="Start agents when their own dependencies are done, or layer by layer.")  # fmt: skip
 @click.option("--concurrency", type=click.IntRange(1), help="The most agents at once.")
-@click.option("--max-seconds", type=click.FloatRange(0, min_open=True), callback=_a_time,
-              help="End the run after this time; exit code 3.")  # fmt: skip
+@limit_flags
+@click.option("--resume", metavar="RUN", help="Go on with a recorded run of ENSEMBLE; see `runs resume`.")
 @click.option("--seed", type=click.IntRange(0), help="Seed of every agent that sets none.")
 @click.option("--runs", type=click.Path(dir_okay=False, path_type=Path), help="Where runs are recorded.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
 @click.option("--verbose", is_flag=True, help="More progress: starts, calls, logs of scripts.")
 def invoke(
     ensemble: str, text: str | None, variables: Sequence[str], output_format: Format | None,
-    output: Path | None, model: str | None, schedule: str | None, concurrency: int | None,
-    max_seconds: float | None, seed: int | None, quiet: bool, verbose: bool,
-    router: RouterName | None, horizon: int | None, vram: tuple[float, ...], lambda_token: float | None,
-    lambda_switch: float | None, runs: Path | None,
+    output: Path | None, model: str | None, schedule: Literal["eager", "layered"] | None,
+    concurrency: int | None, max_usd: float | None, max_tokens: int | None, max_calls: int | None,
+    max_seconds: float | None, strict_budget: bool, retries: int | None, no_cache: bool,
+    resume: str | None, seed: int | None, quiet: bool, verbose: bool, router: RouterName | None,
+    horizon: int | None, vram: tuple[float, ...], lambda_token: float | None, lambda_switch: float | None,
+    runs: Path | None,
 ) -> int:  # fmt: skip
     """Run ENSEMBLE, a file or a name, and print its output.
 
     INPUT is text, @FILE, or - for standard input, which is also read when INPUT is missing and something
     is piped in. Standard output carries the result only; progress and errors go to standard error.
+
+    The first Ctrl-C lets calls that are under way end, the second cancels them.
     """
     if output is not None:
         refuse_unwritable(output)
-    named: dict[str, JsonValue] = dict(variable(entry) for entry in variables)
-    given = input_text(text, named=bool(named), quiet=quiet)
-    options = Options(
-        ensemble=ensemble, text=given, variables=named, model=model, seed=seed,
-        max_seconds=max_seconds, output=output, quiet=quiet, verbose=verbose,
+    options = RunOptions(
+        model=model, seed=seed, schedule=schedule, concurrency=concurrency, max_seconds=max_seconds,
         routing=routing_of(router, horizon, vram, lambda_token, lambda_switch),
+        policy=policy_of(retries, no_cache=no_cache),
+        budget=budget_of(max_usd, max_tokens, max_calls, strict=strict_budget),
     )  # fmt: skip
     flags: dict[str, JsonValue] = {
-        "output_format": output_format, "schedule": schedule, "concurrency": concurrency,
+        "output_format": output_format,
         "runs": None if runs is None else str(runs),
-    }  # fmt: skip
-    return anyio.run(_invoke, Orchestrator(flags=flags, runs=True), options)
-
-
-async def _invoke(orchestrator: Orchestrator, options: Options) -> int:
-    form: Format = orchestrator.settings.output_format or ("rich" if sys.stdout.isatty() else "text")
-    ensemble = orchestrator.load(options.ensemble, model=options.model)
-    lines: list[str] = []
-    async with orchestrator:
-        with interrupted_by_signals() as interrupt, ExitStack() as stack:
-            result = await orchestrator.invoke(
-                ensemble,
-                options.text,
-                variables=options.variables,
-                seed=options.seed,
-                max_seconds=options.max_seconds,
-                routing=options.routing,
-                observers=_observers(form, options, stack, interrupt, lines),
-                interrupt=interrupt,
+    }
+    orchestrator = Orchestrator(flags=flags, runs=True)
+    shown = Shown(output=output, quiet=quiet, verbose=verbose)
+    if resume is not None:
+        if text is not None or variables:
+            raise UsageFailed(
+                "a run that is resumed has its input already", hint="leave INPUT and --var away"
             )
-    _print(result, form, options, lines)
-    _explain(result)
-    return result.exit_code
+        return anyio.run(
+            run_and_show, orchestrator, partial(_again, orchestrator, ensemble, resume, options), shown
+        )
+    named: dict[str, JsonValue] = dict(variable(entry) for entry in variables)
+    given = input_text(text, named=bool(named), quiet=quiet)
+    return anyio.run(
+        run_and_show, orchestrator, partial(_anew, orchestrator, ensemble, given, named, options), shown
+    )
 
 
-def _observers(
-    form: Format, options: Options, stack: ExitStack, interrupt: anyio.Event, lines: list[str]
-) -> list[Observer]:
-    """Who watches; `lines` takes the events that go to a file when the run has ended."""
-    observers: list[Observer] = []
-    machine = form in ("json", "jsonl")
-    if form == "jsonl":
-        to_file = options.output is not None
-        observers.append(lambda e: lines.append(_line(e)) if to_file else _print_event(interrupt, e))
-    if options.quiet or (machine and not options.verbose):
-        return observers
-    if form == "rich" and sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not options.verbose:
-        observers.append(stack.enter_context(live_view()))
-    else:
-        observers.append(plain_progress(lambda line: click.echo(line, err=True), verbose=options.verbose))
-    return observers
+async def _anew(
+    orchestrator: Orchestrator, ensemble: str, text: str | None, named: dict[str, JsonValue],
+    options: RunOptions, watch: Watch,
+) -> RunResult:  # fmt: skip
+    loaded = orchestrator.load(ensemble, model=options.model)
+    return await orchestrator.run(loaded, text, named, options, watch)
 
 
-def _line(event: Event) -> str:
-    return json.dumps(event_json(event), ensure_ascii=False)
-
-
-def _print_event(interrupt: anyio.Event, event: Event) -> None:
-    """A reader that has gone away ends the run: nobody would see what it costs."""
-    line = _line(event)
-    try:
-        click.echo(safe(line) if sys.stdout.isatty() else line)
-    except BrokenPipeError:
-        forget_stdout()
-        interrupt.set()
-
-
-def _print(result: RunResult, form: Format, options: Options, lines: list[str]) -> None:
-    if form == "jsonl" and options.output is None:
-        return
-    if form == "jsonl":
-        text = "\n".join(lines)
-    elif form == "json":
-        text = json.dumps(result_json(result), ensure_ascii=False, indent=2)
-    else:
-        text = result_text(result)
-    if options.output is not None:
-        try:
-            write_atomically(options.output, text + "\n")
-            return
-        except UsageFailed as error:
-            # What was paid for is not lost because a disk is full.
-            click.echo(f"error: {error.message}", err=True)
-            click.echo("hint: the result is on standard output instead", err=True)
-    if text:
-        click.echo(safe(text) if sys.stdout.isatty() else text)
-
-
-def _explain(result: RunResult) -> None:
-    """One line per cause of failure; agents that were only skipped because of another are not causes."""
-    if result.ended_by is not None:
-        click.echo(f"error: {safe(result.ended_by.message)}", err=True)
-        if result.ended_by.hint:
-            click.echo(f"hint: {safe(result.ended_by.hint)}", err=True)
-        return
-    if result.status != "failed":
-        return
-    failed = {name: o for name, o in result.agents.items() if isinstance(o, Failed)}
-    for name, outcome in failed.items():
-        click.echo(f"error: agent {name!r}: {safe(outcome.cause.message)}", err=True)
-        if outcome.cause.hint:
-            click.echo(f"hint: {safe(outcome.cause.hint)}", err=True)
-    if not failed:
-        missing = [name for name, o in result.agents.items() if isinstance(o, Skipped)]
-        click.echo(f"error: no output, because these agents were skipped: {', '.join(missing)}", err=True)
+async def _again(
+    orchestrator: Orchestrator, ensemble: str, run: str, options: RunOptions, watch: Watch
+) -> RunResult:
+    before = orchestrator.runs.find(run)
+    file = orchestrator.locate(ensemble).absolute()
+    if before.source != str(file):
+        raise UsageFailed(f"run {before.run_id} is one of {before.source or before.ensemble}, not of {file}")
+    return await orchestrator.resume(before.run_id, options=options, watch=watch)

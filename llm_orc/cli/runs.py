@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from llm_orc.cli.resume import resume_run
 from llm_orc.cli.run_chart import print_run
 from llm_orc.cli.runs_cost import cost
 from llm_orc.cli.times import point_in_time
@@ -149,6 +150,7 @@ def prune_runs(
 
 
 runs.add_command(cost)
+runs.add_command(resume_run)
 
 
 def _project(runs: Path | None) -> Orchestrator:

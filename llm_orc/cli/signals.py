@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal end a run in order; a second one ends the process at once."""
+"""Ctrl-C, SIGTERM and a closed terminal end a run in order; a third one ends the process at once."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ _SHOW_CURSOR = b"\x1b[?25h"
 
 
 @contextmanager
-def interrupted_by_signals() -> Iterator[anyio.Event]:
-    """An event that is set by the first signal: what runs is cancelled, its result is printed.
+def interrupted_by_signals() -> Iterator[tuple[anyio.Event, anyio.Event]]:
+    """Two events: the first signal sets the one, what is under way may end; the second sets the other.
 
-    A handler of the event loop, not a task that waits for signals: what the block raises passes as it is.
+    Handlers of the event loop, not a task that waits for signals: what the block raises passes as it is.
     """
-    interrupt = anyio.Event()
+    interrupt, cancel = anyio.Event(), anyio.Event()
     loop = asyncio.get_running_loop()
 
     def handle() -> None:
-        if interrupt.is_set():
+        if cancel.is_set():
             if os.isatty(2) and os.environ.get("TERM") != "dumb":
                 os.write(2, _SHOW_CURSOR)  # the live view has hidden it
             os._exit(130)
-        interrupt.set()
+        (cancel if interrupt.is_set() else interrupt).set()
 
     # What `nohup` ignores stays ignored.
     numbers = [n for n in _SIGNALS if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
     for number in numbers:
         loop.add_signal_handler(number, handle)
     try:
-        yield interrupt
+        yield interrupt, cancel
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)

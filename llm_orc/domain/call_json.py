@@ -40,6 +40,7 @@ def keyed(request: Request) -> tuple[bytes, str]:
         "messages": [_message(message) for message in request.messages],
         "sampling": {name: getattr(request.sampling, name) for name in _SAMPLING},
         "n": request.n,
+        "sample": request.sample,
         "top_logprobs": request.top_logprobs,
         "schema": request.schema,
         "tools": [

@@ -44,7 +44,8 @@ class Tool:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One call of one model. `top_logprobs` is None when no log-probabilities are wanted,
-    0 for those of the chosen tokens alone. `schema` asks for JSON that satisfies it."""
+    0 for those of the chosen tokens alone. `schema` asks for JSON that satisfies it. `sample` tells draws of
+    the same request apart; it is not sent."""
 
     model: Model
     messages: tuple[Message, ...]
@@ -54,6 +55,7 @@ class Request:
     schema: JsonObject | None = None
     tools: tuple[Tool, ...] = ()
     timeout_seconds: float | None = None
+    sample: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

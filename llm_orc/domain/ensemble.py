@@ -11,6 +11,7 @@ from llm_orc.domain.completion import Tool
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
 from llm_orc.domain.path import JsonPath
+from llm_orc.domain.policy import Budget, Policy
 from llm_orc.domain.task import TaskKind
 
 MAX_TOOL_CALLS = 10
@@ -223,7 +224,8 @@ class Agent:
     """A node of the DAG: never a model. `timeout_seconds` is None when there is no limit.
 
     `optional` are the dependencies that may fail or be skipped. `input_key` leads from the first
-    dependency's output to what this agent takes as its input; None: the run's input.
+    dependency's output to what this agent takes as its input; None: the run's input. `policy` and `budget`
+    hold for the agent's calls and those of agents within it.
     """
 
     name: str
@@ -237,6 +239,8 @@ class Agent:
     fan_out: FanOut | None = None
     input_key: JsonPath | None = None
     input_scope: InputScope = "all"
+    policy: Policy = Policy()
+    budget: Budget | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,6 +277,7 @@ class Ensemble:
     unavailable: tuple[str, ...] = ()
     routing: RoutingSpec = RoutingSpec()
     guardrails: Literal["off", "warn", "strict"] = "warn"
+    budget: Budget | None = None
 
 
 def variable_name(agent: str) -> str:

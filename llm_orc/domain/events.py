@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, TypeAlias
+from typing import ClassVar, Literal, Protocol, TypeAlias
 
+from llm_orc.domain.calling import Circuit
 from llm_orc.domain.completion import Usage
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import Cause, Outcome, RunResult
 from llm_orc.domain.plan import Plan
 
+AnswerSource = Literal["model", "cache", "journal"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted:
-    """A run began; `layers` are the agents by depth, `depends_on` the edges."""
+    """A run began; `layers` are the agents by depth, `depends_on` the edges. `attempt` counts from 1 the
+    processes that worked at it: more than one have a resumed run."""
 
     type: ClassVar[str] = "run_started"
     run_id: str
     ensemble: str
     layers: tuple[tuple[str, ...], ...]
     depends_on: Mapping[str, tuple[str, ...]]
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +59,10 @@ class ModelCalled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelAnswered:
-    """A request was answered."""
+    """A request was answered: by the `model`, from the `cache`, or, in a resumed run, from the `journal`.
+
+    What the cache answers costs nothing. `duration_s` holds the `queued_s` that the call waited for its turn.
+    """
 
     type: ClassVar[str] = "model_answered"
     agent: str
@@ -64,6 +72,8 @@ class ModelAnswered:
     cost_usd: float | None
     duration_s: float
     load_seconds: float | None
+    source: AnswerSource = "model"
+    queued_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +86,47 @@ class ModelFailed:
     model: str
     cause: Cause
     duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRetried:
+    """A request failed and is sent again, as number `attempt`, after `wait_s` seconds."""
+
+    type: ClassVar[str] = "call_retried"
+    agent: str
+    call: int
+    model: str
+    cause: Cause
+    attempt: int
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostThrottled:
+    """A host said that it gets too much: `at_once` calls from now on, none for `pause_s` seconds."""
+
+    type: ClassVar[str] = "host_throttled"
+    host: str
+    at_once: int
+    pause_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitChanged:
+    """A host that failed too often is left alone (`open`), tried (`half_open`), or asked again (`closed`)."""
+
+    type: ClassVar[str] = "circuit_changed"
+    host: str
+    state: Circuit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnding:
+    """Nothing more is begun, because of `cause`; `under_way` calls and scripts may still end."""
+
+    type: ClassVar[str] = "run_ending"
+    cause: Cause
+    under_way: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +248,10 @@ Happening: TypeAlias = (
     | ModelCalled
     | ModelAnswered
     | ModelFailed
+    | CallRetried
+    | HostThrottled
+    | CircuitChanged
+    | RunEnding
     | ToolCalled
     | ToolAnswered
     | StrategyStep

@@ -25,7 +25,8 @@ class Cause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """What an agent took. `started_at` is Unix time; `cost_usd` is None when a price is unknown."""
+    """What an agent took. `started_at` is Unix time; `cost_usd` is None when a price is unknown. `cached`:
+    every answer that it built on was known already."""
 
     model: str | None = None
     strategy: str | None = None
@@ -33,6 +34,7 @@ class Effort:
     cost_usd: float | None = 0.0
     attempts: int = 1
     samples: int = 0
+    cached: bool = False
     started_at: float = 0.0
     duration_s: float = 0.0
 

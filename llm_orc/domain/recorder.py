@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from hashlib import sha256
 from secrets import token_hex
 from time import time
-from typing import Protocol
+from typing import Literal, Protocol
 
-from llm_orc.domain.completion import Completion, Request
+from llm_orc.domain.completion import Completion, Request, Usage
 from llm_orc.domain.events import Event
+from llm_orc.domain.json import JsonValue
 from llm_orc.domain.outcome import Cause
 
 
@@ -30,11 +33,44 @@ class ModelCall:
     duration_s: float
 
 
+WorkKind = Literal["script", "tool", "route"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a script or a tool made, or which model an agent was given: `output`. `key` is that of what was
+    given to it."""
+
+    kind: WorkKind
+    agent: str
+    key: bytes
+    output: JsonValue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What earlier attempts at a run took. `cost_usd` leaves out what has no price."""
+
+    usage: Usage = Usage()
+    cost_usd: float = 0.0
+    calls: int = 0
+
+
 class Recorder(Protocol):
     """The journal of one run. It is made before the run and closed after it."""
 
     @property
     def run_id(self) -> str: ...
+
+    @property
+    def attempt(self) -> int:
+        """How many processes have worked at the run, this one included."""
+        ...
+
+    @property
+    def spent(self) -> Spent:
+        """What the earlier ones took."""
+        ...
 
     @property
     def last_seq(self) -> int:
@@ -47,6 +83,15 @@ class Recorder(Protocol):
 
     def recall(self, agent: str, request: Request) -> Completion | None:
         """The answer that the agent got to the same request before, each recorded answer once."""
+        ...
+
+    def recall_work(self, kind: WorkKind, agent: str, key: bytes) -> Work | None:
+        """What was made of the same before, each recorded work once."""
+        ...
+
+    async def record_work(self, work: Work) -> None:
+        """Returns when it would survive the end of this process; at once for a route, which is worth nothing
+        without the calls that follow it."""
         ...
 
     async def record(self, call: ModelCall) -> None:
@@ -63,6 +108,12 @@ class Recorder(Protocol):
     def broken(self) -> Awaitable[Cause]:
         """Waits until the journal cannot be written any more, and says why."""
         ...
+
+
+def work_key(kind: WorkKind, given: JsonValue) -> bytes:
+    """32 bytes that are the same exactly when the same is given to the same kind of work."""
+    text = json.dumps(given, sort_keys=True, ensure_ascii=True, separators=(",", ":"), default=dict)
+    return sha256(f"{kind} {text}".encode()).digest()
 
 
 def new_run_id() -> str:

@@ -47,6 +47,7 @@ class Ask(Protocol):
         top_logprobs: int | None = None,
         aside: bool = False,
         steps: int | None = None,
+        sample: int | None = None,
     ) -> Awaitable[Completion]:
         """Ask `model`, or the first of `models`; raises `OrcError`.
 
@@ -54,7 +55,8 @@ class Ask(Protocol):
         where the model can and at once where it cannot. The agent's tools are used along the way, and its
         `output_schema` is asked for; neither for an `aside`, which is no answer to the agent's prompt: a
         critique, a judgement. `steps` bounds the calls of tools and has them written out as text (ReAct),
-        whatever the model supports.
+        whatever the model supports. `sample` is the number of a draw, the first of `n`: it tells apart what
+        is asked in the same words, for the cache.
         """
         ...
 

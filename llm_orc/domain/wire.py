@@ -36,7 +36,7 @@ def outcome_json(outcome: Outcome) -> dict[str, JsonValue]:
     effort = None if isinstance(outcome, Skipped) else outcome.effort
     error = outcome.replaced if isinstance(outcome, Answered) else outcome.cause
     return {
-        "status": _STATUS[type(outcome)],
+        "status": _status(outcome),
         "output": outcome.output if isinstance(outcome, Answered) else None,
         "model": effort.model if effort else None,
         "strategy": effort.strategy if effort else None,
@@ -138,6 +138,11 @@ def cause_json(cause: Cause) -> dict[str, JsonValue]:
 def usage_json(usage: Usage) -> dict[str, JsonValue]:
     """Token counts."""
     return {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
+
+
+def _status(outcome: Outcome) -> str:
+    known = isinstance(outcome, Answered) and outcome.effort.cached
+    return "cached" if known else _STATUS[type(outcome)]
 
 
 _STATUS = {Answered: "succeeded", Failed: "failed", Skipped: "skipped"}

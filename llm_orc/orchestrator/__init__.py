@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
@@ -18,20 +16,21 @@ from llm_orc.domain.ensemble import Ensemble, RoutingSpec, StrategySpec
 from llm_orc.domain.events import Event, Observer
 from llm_orc.domain.foresight import Foresight
 from llm_orc.domain.json import JsonValue
-from llm_orc.domain.model import Fleet, Model
+from llm_orc.domain.model import Model
 from llm_orc.domain.outcome import RunResult
 from llm_orc.domain.plan import Planning, Router
+from llm_orc.domain.policy import Budget, Policy
 from llm_orc.domain.strategy import Strategy
-from llm_orc.errors import NotAvailable, OrcError, Problem, Unreachable
-from llm_orc.orchestrator.completing import completed, llm_works, priced, router_of, with_one_context
+from llm_orc.errors import OrcError, Unreachable
+from llm_orc.orchestrator.options import RunOptions, options_of
+from llm_orc.orchestrator.project import Project
 from llm_orc.orchestrator.recording import Recording
-from llm_orc.orchestrator.serving import Providers
-from llm_orc.registry import ROUTERS, STRATEGIES, find
-from llm_orc.spec.catalogue import check_catalogue, load_fleet, resolve_model
-from llm_orc.spec.ensemble_file import check_ensemble, load_ensemble
+from llm_orc.orchestrator.resuming import file_of
+from llm_orc.orchestrator.running import Runner, Watch
+from llm_orc.orchestrator.serving import Providers, Strategies
+from llm_orc.orchestrator.treating import Treating
+from llm_orc.registry import ROUTERS, find
 from llm_orc.spec.inputs import gather_inputs
-from llm_orc.spec.locate import find_ensemble, find_project, user_config_dir
-from llm_orc.spec.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from llm_orc.run.journal_reading import Runs
@@ -39,9 +38,13 @@ if TYPE_CHECKING:
 
 PROBE_SECONDS = 5.0
 AS_THE_FILE_SAYS = RoutingSpec()
+AS_BEFORE = RunOptions()
+NO_POLICY = Policy()
+NO_BUDGET = Budget()
+UNWATCHED = Watch()
 
 
-class Orchestrator:
+class Orchestrator(Project):
     """Loads and runs the ensembles of one project.
 
     Use it as an async context manager: leaving it closes connections and unloads models. `providers`
@@ -59,16 +62,16 @@ class Orchestrator:
         flags: Mapping[str, JsonValue] | None = None,
         runs: Path | str | bool | None = None,
     ) -> None:
-        self.project = find_project(Path.cwd()) if project is None else Path(project)
-        self._flags = dict(flags or {})
-        if isinstance(runs, Path | str):
-            self._flags["runs"] = str(runs)
+        super().__init__(
+            project, {**(flags or {}), **({"runs": str(runs)} if isinstance(runs, Path | str) else {})}
+        )
         self._recording = Recording(self.project, runs)
         self._providers = Providers(providers or {})
-        # With the specification, so that its id stays its own.
-        self._strategies: dict[int, tuple[StrategySpec, Strategy]] = {}
-        self._settings: Settings | None = None
-        self._fleet: Fleet | None = None
+        self._treating = Treating(self._providers)
+        self._strategies = Strategies()
+        self._runner = Runner(
+            lambda: self.settings, self._treating, self._recording, self._strategies, self._planning
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -86,22 +89,7 @@ class Orchestrator:
         with anyio.CancelScope(shield=True):
             await self._providers.aclose()
             await self._recording.aclose()
-
-    @property
-    def settings(self) -> Settings:
-        """The project's settings, each with where it came from. Raises `InvalidFile`."""
-        if self._settings is None:
-            self._settings = load_settings(self.project, user_config_dir(), os.environ, self._flags)
-        return self._settings
-
-    @property
-    def fleet(self) -> Fleet:
-        """The models at hand. Raises `InvalidFile`."""
-        if self._fleet is None:
-            fleet = load_fleet(self.project, user_config_dir())
-            default = self.settings.default_model
-            self._fleet = fleet if default is None else replace(fleet, default=default)
-        return self._fleet
+            self._treating.close()
 
     @property
     def records(self) -> Records:
@@ -117,37 +105,10 @@ class Orchestrator:
 
         return Runs(self._recording.path(self.settings))
 
-    def locate(self, ensemble: str | Path) -> Path:
-        """The file of an ensemble given by path or name. Raises `NotFound` or `UsageFailed`."""
-        if isinstance(ensemble, Path):
-            return ensemble
-        return find_ensemble(ensemble, self.project, user_config_dir(), self.settings.ensembles)
-
-    def load(self, ensemble: str | Path, *, model: str | None = None, need_models: bool = True) -> Ensemble:
-        """A checked ensemble. Raises `InvalidFile` with all of its problems. `model` serves every agent.
-
-        Without `need_models` an agent may have no model yet: enough to draw it.
-        """
-        loaded = load_ensemble(self.locate(ensemble), self.fleet, model, need_models=need_models)
-        return with_one_context(priced(loaded), llm_works(loaded))
-
-    def model(self, name: str) -> Model:
-        """A model of the fleet, or `provider/name`. Raises `NotFound` or `UsageFailed`."""
-        return resolve_model(name, self.fleet, self.project)
-
-    def draw(self, ensemble: Ensemble, form: Literal["text", "mermaid", "dot", "svg", "json"]) -> str:
-        """The ensemble's DAG as text for a terminal, a Mermaid flowchart, Graphviz DOT, SVG, or JSON."""
-        from llm_orc.graph.draw import draw
-
-        return draw(ensemble, form)
-
-    def check(self, file: Path) -> tuple[Problem, ...]:
-        """All that is wrong with a file: an ensemble, or by its name a catalogue or a configuration."""
-        if file.stem == "models":
-            return check_catalogue(file, "models")
-        if file.stem == "config":
-            return check_catalogue(file, "config")
-        return check_ensemble(file, self.fleet, need_models=False)
+    @property
+    def is_recording(self) -> bool:
+        """Whether runs are recorded, and can be resumed."""
+        return self._recording.place(self.settings) is not None and self.settings.keep_content
 
     async def invoke(
         self,
@@ -161,48 +122,61 @@ class Orchestrator:
         concurrency: int | None = None,
         max_seconds: float | None = None,
         routing: RoutingSpec = AS_THE_FILE_SAYS,
+        policy: Policy = NO_POLICY,
+        budget: Budget = NO_BUDGET,
         observers: Sequence[Observer] = (),
         interrupt: anyio.Event | None = None,
+        cancel: anyio.Event | None = None,
     ) -> RunResult:
-        """Run an ensemble on `text` and named inputs; setting `interrupt` ends the run early.
+        """Run an ensemble on `text` and named inputs.
 
-        What `routing` says takes the place of what the file says.
+        What is given here takes the place of what the file says. Setting `interrupt` lets what is under way
+        end, and nothing more begin; setting `cancel` ends all of it.
 
         Raises `OrcError` before anything is run; what fails in the run is in the result.
         """
-        from llm_orc.plan.task_typing import task_of
-        from llm_orc.run.run import run_ensemble
-
         if not isinstance(ensemble, Ensemble):
             ensemble = self.load(ensemble, model=model)
-        if ensemble.unavailable:
-            raise NotAvailable(
-                f"{ensemble.name!r} uses what is not available yet: {'; '.join(ensemble.unavailable)}"
-            )
-        ensemble = completed(ensemble, seed, self.settings.timeout_seconds)
-        inputs = gather_inputs(ensemble, text, variables or {})
-        schedule = schedule or ensemble.schedule or self.settings.schedule
-        concurrency = concurrency or ensemble.concurrency or self.settings.concurrency
-        ensemble = replace(ensemble, schedule=schedule, concurrency=concurrency)
-        max_seconds = min(filter(None, (max_seconds, ensemble.timeout_seconds)), default=None)
-        given: dict[str, JsonValue] = {
-            "model": model, "seed": seed, "schedule": schedule, "concurrency": concurrency,
-            "max_seconds": max_seconds,
-        }  # fmt: skip
-        planning = self._planning(ensemble, routing)
-        async with await self._recording.begin(ensemble, inputs, given, self.settings) as recorder:
-            return await run_ensemble(
-                ensemble,
-                inputs,
-                provider_of=self.provider_of,
-                strategy_of=self.strategy_of,
-                task_of=task_of,
-                observers=observers,
-                interrupt=interrupt,
-                max_seconds=max_seconds,
-                planning=planning,
-                recorder=recorder,
-            )
+        options = RunOptions(
+            model=model, seed=seed, schedule=schedule, concurrency=concurrency, max_seconds=max_seconds,
+            routing=routing, policy=policy, budget=budget,
+        )  # fmt: skip
+        watch = Watch(observers=observers, interrupt=interrupt, cancel=cancel)
+        return await self.run(ensemble, text, variables or {}, options, watch)
+
+    async def run(
+        self,
+        ensemble: Ensemble,
+        text: str | None,
+        variables: Mapping[str, JsonValue],
+        options: RunOptions,
+        watch: Watch,
+    ) -> RunResult:
+        """What `invoke` does, with all that may be said about a run in two values."""
+        inputs = gather_inputs(ensemble, text, variables)
+        return await self._runner.run(ensemble, inputs, options, watch)
+
+    async def resume(
+        self,
+        run: str,
+        *,
+        ensemble: Ensemble | None = None,
+        options: RunOptions = AS_BEFORE,
+        force: bool = False,
+        watch: Watch = UNWATCHED,
+    ) -> RunResult:
+        """Go on with a recorded run (an id, the beginning of one, or `last`): no call that was answered is
+        made again.
+
+        `options` change those of before. Raises `UsageFailed` for a run that cannot be taken up, also where
+        the file has changed, unless `force`.
+        """
+        before = self.runs.find(run)
+        options = options.over(options_of(before.settings))
+        if ensemble is None:
+            ensemble = self.load(file_of(before, force=force), model=options.model)
+        inputs = gather_inputs(ensemble, None, before.inputs or {})
+        return await self._runner.run(ensemble, inputs, options, watch, before.run_id)
 
     async def plan(
         self,
@@ -217,23 +191,13 @@ class Orchestrator:
 
         Raises `RoutingFailed` where no model can serve an agent.
         """
-        from llm_orc.graph.agent_graph import AgentGraph
-        from llm_orc.orchestrator.planning import planning_of
-        from llm_orc.plan.foresight import foresee
+        from llm_orc.orchestrator.planning import foreseen
 
         if not isinstance(ensemble, Ensemble):
             ensemble = self.load(ensemble, model=model)
-        graph = AgentGraph({name: agent.depends_on for name, agent in ensemble.agents.items()})
-        planned = planning_of(ensemble, routing, self.fleet, self.provider_of, self.records)
         given = text if text is not None else str(ensemble.default_task or "")
-        return await foresee(
-            ensemble,
-            router_of(ensemble, routing),
-            graph.layers,
-            graph.ahead,
-            given,
-            planned.as_if(),
-            explain=explain,
+        return await foreseen(
+            ensemble, routing, self.fleet, self.provider_of, self.records, given, explain=explain
         )
 
     def planner(self, model: str) -> Router:
@@ -242,13 +206,12 @@ class Orchestrator:
         router: Router = find("router", "planner", ROUTERS)(chosen, self.provider_of(chosen))
         return router
 
-    def _planning(self, ensemble: Ensemble, routing: RoutingSpec) -> Planning | None:
-        """None where nothing is to be chosen, which then costs nothing."""
-        if router_of(ensemble, routing) == "fixed":
-            return None
+    def _planning(self, ensemble: Ensemble, routing: RoutingSpec) -> Planning:
         from llm_orc.orchestrator.planning import planning_of
 
-        return planning_of(ensemble, routing, self.fleet, self.provider_of, self.records)
+        return planning_of(
+            ensemble, routing, self.fleet, self.provider_of, self.records, self._treating.is_down
+        )
 
     @asynccontextmanager
     async def stream(
@@ -286,13 +249,7 @@ class Orchestrator:
 
     def strategy_of(self, spec: StrategySpec) -> Strategy:
         """The strategy that an agent asks for: one for each specification."""
-        made = self._strategies.get(id(spec))
-        if made is None:
-            parts = {name: self.strategy_of(part) for name, part in spec.parts.items()}
-            kind = find("strategy", spec.type, STRATEGIES)
-            made = (spec, kind(**spec.settings, **spec.models, **parts, **spec.handed_on))
-            self._strategies[id(spec)] = made
-        return made[1]
+        return self._strategies.of(spec)
 
     async def probe(self, model: Model) -> OrcError | None:
         """Why the model could not be served now; None when it could. Generates nothing."""

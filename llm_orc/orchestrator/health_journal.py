@@ -30,6 +30,9 @@ def journal_findings(path: Path) -> Iterator[Finding]:
         yield from _readers(path)
     else:
         yield ok("journal", f"none yet; the first run makes {path}")
+    cache = path.with_name("cache.db")
+    if os.path.lexists(cache):
+        yield _cache(cache)
 
 
 def _nearest_folder(path: Path) -> Path:
@@ -94,6 +97,18 @@ def _journal(path: Path) -> Iterator[Finding]:
         yield ok("journal", f"{detail}, intact")
     if seen.last_start is not None and seen.last_start > time() + _AHEAD_SECONDS:
         yield warn("clock", "the newest run of the journal began in the future", "set the clock")
+
+
+def _cache(path: Path) -> Finding:
+    """It may be deleted at any time, so that nothing about it is a failure."""
+    from llm_orc.run.database import CACHE
+    from llm_orc.run.journal_check import look_at
+
+    try:
+        seen = look_at(path, LOOK_SECONDS, CACHE)
+    except JournalFailed as error:
+        return warn("cache", error.message, error.hint)
+    return ok("cache", f"{path}: {_size(seen.bytes)}")
 
 
 def _readers(path: Path) -> Iterator[Finding]:

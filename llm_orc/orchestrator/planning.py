@@ -10,12 +10,15 @@ import anyio
 
 from llm_orc.domain.completion import Provider
 from llm_orc.domain.ensemble import Ensemble, RouterName, RoutingSpec
+from llm_orc.domain.foresight import Foresight
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.model import Fleet, Model
 from llm_orc.domain.plan import Router, RoutingSettings
 from llm_orc.errors import ProviderFailed
+from llm_orc.graph.agent_graph import AgentGraph
 from llm_orc.orchestrator.completing import llm_works, router_of
 from llm_orc.plan.beliefs import Beliefs, identity
+from llm_orc.plan.foresight import foresee
 from llm_orc.plan.planning import Memory, Planned, Resident
 from llm_orc.registry import ROUTERS, find
 
@@ -40,6 +43,7 @@ def planning_of(
     fleet: Fleet,
     provider_of: ProviderOf,
     records: Records | None = None,
+    is_down: Callable[[Model], bool] = lambda model: False,
 ) -> Planned:
     """What plans the models of a run, and learns from it where there are records to keep it in."""
     name = router_of(ensemble, flags)
@@ -56,7 +60,25 @@ def planning_of(
         beliefs=Beliefs(learning.evidence()) if learning else None,
         guardrails=ensemble.guardrails,
         keep=learning.learned if learning else None,
+        is_down=is_down,
     )
+
+
+async def foreseen(
+    ensemble: Ensemble,
+    flags: RoutingSpec,
+    fleet: Fleet,
+    provider_of: ProviderOf,
+    records: Records,
+    text: str,
+    *,
+    explain: bool,
+) -> Foresight:
+    """What a run would do, without asking a model. Raises `RoutingFailed`."""
+    graph = AgentGraph({name: agent.depends_on for name, agent in ensemble.agents.items()})
+    planned = planning_of(ensemble, flags, fleet, provider_of, records).as_if()
+    name = router_of(ensemble, flags)
+    return await foresee(ensemble, name, graph.layers, graph.ahead, text, planned, explain=explain)
 
 
 def _router(

@@ -29,17 +29,34 @@ class Recording:
         """Where runs are recorded: where the settings say, in the project, or among the user's data."""
         return Path(settings.runs).expanduser() if settings.runs else records_path(self._project)
 
-    async def begin(
-        self, ensemble: Ensemble, inputs: JsonObject, given: JsonObject, settings: Settings
-    ) -> AbstractAsyncContextManager[RunRecorder | None]:
-        """The journal of a new run; None where runs are not recorded. Raises `JournalFailed`."""
+    def place(self, settings: Settings) -> Path | None:
+        """Where new runs are recorded, None where they are not."""
         has_place = settings.runs is not None or (self._project / ".llm-orc").is_dir()
         if self._wanted is False or (self._wanted is None and not has_place):
+            return None
+        return self.path(settings)
+
+    async def begin(
+        self,
+        ensemble: Ensemble,
+        inputs: JsonObject,
+        given: JsonObject,
+        settings: Settings,
+        run_id: str | None,
+    ) -> AbstractAsyncContextManager[RunRecorder | None]:
+        """The journal of a new run, or of `run_id` taken up again; None where runs are not recorded.
+
+        Raises `JournalFailed`, and `UsageFailed` for a run that cannot be taken up.
+        """
+        path = self.place(settings)
+        if path is None:
             return nullcontext()
         from llm_orc.run.journal import Journal, Opening
 
         if self._journal is None:
-            self._journal = Journal(self.path(settings), keep_content=settings.keep_content)
+            self._journal = Journal(path, keep_content=settings.keep_content)
+        if run_id is not None:
+            return await self._journal.resume(run_id)
         source, text = _file_of(ensemble)
         opening = Opening(ensemble=ensemble.name, source=source, text=text, inputs=inputs, settings=given)
         return await self._journal.begin(opening)

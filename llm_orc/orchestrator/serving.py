@@ -1,4 +1,4 @@
-"""The providers of one orchestrator, opened when they are first asked for."""
+"""The providers and strategies of one orchestrator, made when they are first asked for."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import anyio
 
 from llm_orc.domain.completion import Provider
+from llm_orc.domain.ensemble import StrategySpec
 from llm_orc.domain.model import Model
-from llm_orc.registry import PROVIDERS, find
+from llm_orc.domain.strategy import Strategy
+from llm_orc.registry import PROVIDERS, STRATEGIES, find
 
 
 class Providers:
@@ -35,3 +37,21 @@ class Providers:
         with anyio.CancelScope(shield=True):
             for provider in opened.values():
                 await provider.aclose()
+
+
+class Strategies:
+    """One strategy for each specification."""
+
+    def __init__(self) -> None:
+        # With the specification, so that its id stays its own.
+        self._made: dict[int, tuple[StrategySpec, Strategy]] = {}
+
+    def of(self, spec: StrategySpec) -> Strategy:
+        """The strategy that an agent asks for."""
+        made = self._made.get(id(spec))
+        if made is None:
+            parts = {name: self.of(part) for name, part in spec.parts.items()}
+            kind = find("strategy", spec.type, STRATEGIES)
+            made = (spec, kind(**spec.settings, **spec.models, **parts, **spec.handed_on))
+            self._made[id(spec)] = made
+        return made[1]

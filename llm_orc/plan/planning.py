@@ -72,7 +72,9 @@ class Planned:
         guardrails: Literal["off", "warn", "strict"] = "warn",
         keep: Keep | None = None,
         loaded: Callable[[Collection[str]], None] | None = None,
+        is_down: Callable[[Model], bool] = lambda model: False,
     ) -> None:
+        self._is_down = is_down
         self.beliefs = beliefs or Beliefs()
         self._router = router
         self._settings = settings
@@ -237,6 +239,8 @@ class Planned:
         llm, task = asker.llm, self.task(asker)
         read, written = tokens_of(llm, task, asker.text, 0 if asker.text else 1)
         allowed = [m for m in llm.choices if self._guardrails != "strict" or not any(doubts(task, m))]
+        # Where all of their hosts are left alone, one of them has to be tried.
+        allowed = [m for m in allowed if not self._is_down(m)] or allowed
         if not allowed:
             why = "; ".join(next(doubts(task, model)) for model in llm.choices)
             raise RoutingFailed(

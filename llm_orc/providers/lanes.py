@@ -16,8 +16,9 @@ class Lanes:
         self._default = default
         self._limiters: dict[str, CapacityLimiter] = {}
 
-    def of(self, model: Model) -> CapacityLimiter:
+    def of(self, model: Model, default: float | None = None) -> CapacityLimiter:
         limiter = self._limiters.get(model.wire_name)
         if limiter is None:
-            limiter = self._limiters[model.wire_name] = CapacityLimiter(model.concurrency or self._default)
+            most = model.concurrency or default or self._default
+            limiter = self._limiters[model.wire_name] = CapacityLimiter(most)
         return limiter

@@ -1,27 +1,24 @@
-"""The `ask` that a strategy is given: prices, counts and reports each call of a model."""
+"""The `ask` that a strategy is given: from messages to requests, with the agent's schema and tools."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
-from time import perf_counter, time
 
-from llm_orc.domain.completion import Completion, Message, Provider, Request, Usage
+from llm_orc.domain.completion import Completion, Message, Request, Usage
 from llm_orc.domain.ensemble import Ensemble, Llm
-from llm_orc.domain.events import ModelAnswered, ModelCalled, ModelFailed, StrategyStep
+from llm_orc.domain.events import StrategyStep
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model, Sampling
-from llm_orc.domain.recorder import ModelCall, Recorder
+from llm_orc.domain.policy import Policy
 from llm_orc.domain.task import Task, TaskKind
-from llm_orc.errors import OrcError
-from llm_orc.run.attempt import Attempt, cause_of
-from llm_orc.run.stream import EventStream
+from llm_orc.run.attempt import Attempt
+from llm_orc.run.calls import Calls
 from llm_orc.run.together import together
 from llm_orc.run.tool_loop import ToolLoop
 from llm_orc.run.toolbox import Toolbox
 
-ProviderOf = Callable[[Model], Provider]
 TaskOf = Callable[[str, TaskKind | None], Task]
 RunNested = Callable[[Ensemble, JsonObject, Attempt], Awaitable[JsonValue]]
 
@@ -30,7 +27,7 @@ class Asking:
     """Asks the models of one agent."""
 
     __slots__ = (
-        "_attempt", "_emit", "_llm", "_nested", "_provider_of", "_recorder", "_task_of", "_tools", "models",
+        "_attempt", "_calls", "_llm", "_nested", "_policy", "_task_of", "_tools", "models",
     )  # fmt: skip
 
     def __init__(
@@ -39,22 +36,20 @@ class Asking:
         models: tuple[Model, ...],
         attempt: Attempt,
         *,
-        provider_of: ProviderOf,
-        emit: EventStream,
+        calls: Calls,
+        policy: Policy,
         nested: RunNested,
         tools: Toolbox | None,
         task_of: TaskOf,
-        recorder: Recorder | None,
     ) -> None:
         self.models = models
         self._llm = llm
         self._attempt = attempt
-        self._provider_of = provider_of
-        self._emit = emit
+        self._calls = calls
+        self._policy = policy
         self._nested = nested
         self._tools = tools
         self._task_of = task_of
-        self._recorder = recorder
 
     async def __call__(
         self,
@@ -66,6 +61,7 @@ class Asking:
         top_logprobs: int | None = None,
         aside: bool = False,
         steps: int | None = None,
+        sample: int | None = None,
     ) -> Completion:
         model = model or self.models[0]
         schema = None if aside else self._llm.output_schema
@@ -76,6 +72,7 @@ class Asking:
             n=n,
             top_logprobs=top_logprobs,
             schema=schema.schema if schema is not None and "json_schema" in model.supports else None,
+            sample=sample,
         )
         if self._tools is not None and not aside:
             by_text = steps is not None or "tools" not in model.supports
@@ -92,39 +89,13 @@ class Asking:
         return self._task_of("\n".join(m.content for m in messages if m.role != "assistant"), self._llm.task)
 
     def note(self, step: str, message: str, **detail: JsonValue) -> None:
-        self._emit(StrategyStep(
+        self._calls.emit(StrategyStep(
             agent=self._attempt.name, strategy=self._llm.strategy.type, step=step, message=message,
             detail=detail,
         ))  # fmt: skip
 
     async def _once(self, request: Request) -> Completion:
-        attempt, model, emit = self._attempt, request.model, self._emit
-        attempt.attempts += 1
-        call = attempt.attempts
-        emit(ModelCalled(agent=attempt.name, call=call, model=model.name, n=request.n))
-        started_at, began = time(), perf_counter()
-        ended = partial(ModelCall, agent=attempt.name, request=request, started_at=started_at)
-        try:
-            completion = await self._provider_of(model).complete(request)
-        except OrcError as error:
-            took, cause = perf_counter() - began, cause_of(error)
-            if self._recorder is not None:
-                await self._recorder.record(ended(error=cause, duration_s=took))
-            emit(ModelFailed(
-                agent=attempt.name, call=call, model=model.name, cause=cause, duration_s=took
-            ))  # fmt: skip
-            raise
-        took, cost = perf_counter() - began, cost_of(model, completion.usage)
-        attempt.count(completion.usage, cost)
-        attempt.load_seconds += completion.load_seconds or 0.0
-        if self._recorder is not None:
-            # On the disk before anybody hears of it.
-            await self._recorder.record(ended(completion=completion, cost_usd=cost, duration_s=took))
-        emit(ModelAnswered(
-            agent=attempt.name, call=call, model=model.name, usage=completion.usage, cost_usd=cost,
-            duration_s=took, load_seconds=completion.load_seconds,
-        ))  # fmt: skip
-        return completion
+        return await self._calls.complete(request, self._attempt, self._policy)
 
 
 async def _drawn(request: Request, once: Callable[[Request], Awaitable[Completion]]) -> Completion:
@@ -135,6 +106,7 @@ async def _drawn(request: Request, once: Callable[[Request], Awaitable[Completio
             request,
             n=1,
             sampling=request.sampling if seed is None else replace(request.sampling, seed=seed + index),
+            sample=None if request.n == 1 and request.sample is None else (request.sample or 0) + index,
         )
         for index in range(request.n)
     ]
@@ -145,13 +117,3 @@ async def _drawn(request: Request, once: Callable[[Request], Awaitable[Completio
         model=completions[0].model,
         load_seconds=max((c.load_seconds for c in completions if c.load_seconds is not None), default=None),
     )
-
-
-def cost_of(model: Model, usage: Usage) -> float | None:
-    """US dollars; None when the model's price is unknown."""
-    if model.price is None:
-        return None
-    return (
-        usage.input_tokens * model.price.input_per_million
-        + usage.output_tokens * model.price.output_per_million
-    ) / 1e6

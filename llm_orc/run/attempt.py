@@ -6,23 +6,29 @@ from time import perf_counter, time
 
 from llm_orc.domain.completion import Usage
 from llm_orc.domain.ensemble import Agent, Default
+from llm_orc.domain.events import AnswerSource
 from llm_orc.domain.evidence import Source
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.outcome import NO_USAGE, Answered, Cause, Effort, Failed, Outcome
 from llm_orc.errors import NestedFailed, OrcError
+from llm_orc.run.budget import Purses
 
 
 class Attempt:
     """Counts usage, cost and calls. `name` is the agent's, behind those of the agents around it."""
 
     __slots__ = (
-        "agent", "attempts", "began", "confidence", "cost_usd", "evidence", "load_seconds", "model", "name",
-        "samples", "scores", "started_at", "strategy", "tool_calls", "usage",
+        "agent", "attempts", "began", "confidence", "cost_usd", "evidence", "has_alternative", "load_seconds",
+        "model", "name",
+        "purses", "samples", "scores", "sources", "started_at", "strategy", "tool_calls", "usage",
     )  # fmt: skip
 
-    def __init__(self, agent: Agent, name: str) -> None:
+    def __init__(self, agent: Agent, name: str, purses: Purses) -> None:
         self.agent = agent
         self.name = name
+        self.purses = purses
+        self.has_alternative = False
+        self.sources: set[AnswerSource] = set()
         self.began = perf_counter()
         self.started_at = time()
         self.model: str | None = None
@@ -55,6 +61,7 @@ class Attempt:
             cost_usd=self.cost_usd,
             attempts=self.attempts,
             samples=self.samples,
+            cached=self.sources == {"cache"},
             started_at=self.started_at,
             duration_s=perf_counter() - self.began,
         )
@@ -69,6 +76,8 @@ class Attempt:
         if isinstance(outcome, Answered | Failed):
             self.count(outcome.effort.usage, outcome.effort.cost_usd)
             self.attempts += outcome.effort.attempts
+            if outcome.effort.attempts:
+                self.sources.add("cache" if outcome.effort.cached else "model")
 
 
 def cause_of(error: OrcError) -> Cause:

@@ -21,22 +21,30 @@ from llm_orc.domain.ensemble import (
     SubEnsemble,
     Work,
 )
-from llm_orc.domain.events import AgentStarted, AnswerRepaired, FellBack, ScriptLogged
+from llm_orc.domain.events import AgentStarted, AnswerRepaired, FellBack, ScriptLogged, Warned
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
 from llm_orc.domain.outcome import Cause, Failed, Outcome, Skipped
 from llm_orc.domain.plan import Asker
-from llm_orc.domain.recorder import Recorder
 from llm_orc.domain.strategy import Strategy
-from llm_orc.errors import AnswerRejected, DeadlinePassed, NotAvailable, OrcError, ProviderFailed
+from llm_orc.errors import (
+    AnswerRejected,
+    BudgetSpent,
+    DeadlinePassed,
+    NotAvailable,
+    OrcError,
+    ProviderFailed,
+)
 from llm_orc.run.answer import to_output
-from llm_orc.run.asking import Asking, ProviderOf, RunNested, TaskOf
+from llm_orc.run.asking import Asking, RunNested, TaskOf
 from llm_orc.run.attempt import Attempt, cause_of
+from llm_orc.run.budget import Purse, Purses
+from llm_orc.run.calls import Calls
 from llm_orc.run.flow import AT_ONCE, chosen, fan_out, loop, without_choice
 from llm_orc.run.mcp_servers import McpServers
 from llm_orc.run.render import as_text, composed, render
 from llm_orc.run.routing import Routing, Successors
-from llm_orc.run.script import run_script
+from llm_orc.run.script import given_to, run_script
 from llm_orc.run.stream import EventStream
 from llm_orc.run.toolbox import toolbox
 from llm_orc.run.view import View, list_of, sub_inputs, view_of
@@ -49,48 +57,67 @@ class Surroundings:
     """What all agents of a run share. `nested` runs an ensemble as part of an agent."""
 
     emit: EventStream
-    provider_of: ProviderOf
+    calls: Calls
     strategy_of: StrategyOf
     nested: RunNested
     servers: McpServers
     task_of: TaskOf
     routing: Routing | None = None
-    recorder: Recorder | None = None
     concurrency: int | None = None
 
 
 class Executor:
     """Executes the agents of one ensemble; `within` names the agents around it, each with a slash.
 
-    `successors` looks ahead in its graph, for the routing.
+    `successors` looks ahead in its graph, for the routing. `purses` are what it is paid from.
     """
 
     def __init__(
-        self, inputs: JsonObject, around: Surroundings, successors: Successors, within: str = ""
+        self, inputs: JsonObject, around: Surroundings, successors: Successors, within: str, purses: Purses
     ) -> None:
         self._inputs = inputs
         self._around = around
         self._successors = successors
         self._within = within
+        self._purses = purses
         self._running: dict[str, Attempt] = {}
 
     async def __call__(self, agent: Agent, outcomes: Mapping[str, Outcome]) -> Outcome:
         """The agent's outcome; only cancellation and bugs get out as exceptions."""
-        attempt = Attempt(agent, self._within + agent.name)
+        name = self._within + agent.name
+        purse = None
+        if agent.budget is not None:
+            purse = Purse(agent.budget, f"agent {name!r}", lambda said: self._warn(name, said))
+        attempt = Attempt(agent, name, self._purses.and_also(purse))
         try:
             view = view_of(agent, self._inputs, outcomes)
             if agent.when is not None and not agent.when.holds(view.variables()):
                 message = f"its condition does not hold: {agent.when.source}"
                 return Skipped(cause=Cause(kind="condition", message=message))
             self._running[agent.name] = attempt
-            if isinstance(agent.work, Llm) and self._around.routing is not None:
-                ended = await self._routed(agent, agent.work, self._around.routing, attempt, view)
-            else:
-                ended = await self._started(agent, attempt, view)
+            with anyio.move_on_after(None if agent.budget is None else agent.budget.seconds) as limit:
+                ended = await self._begun(agent, attempt, view)
+            if limit.cancelled_caught and agent.budget is not None:
+                raise BudgetSpent(f"agent {name!r}: the budget of {agent.budget.seconds:g} s is spent")
         except OrcError as error:
             ended = attempt.failed(cause_of(error))
         self._running.pop(agent.name, None)
         return ended
+
+    def _warn(self, name: str, said: str) -> None:
+        self._around.emit(Warned(message=said, agent=name))
+
+    async def _begun(self, agent: Agent, attempt: Attempt, view: View) -> Outcome:
+        routing = self._around.routing
+        if not isinstance(agent.work, Llm) or routing is None:
+            return await self._started(agent, attempt, view)
+        given = {"input": view.own, "dependencies": view.dependencies}
+        served_by = self._around.calls.route_before(attempt.name, given)
+        for model in agent.work.models:
+            if model.name == served_by:
+                # Another model would not know what this one has answered and was paid for.
+                return await self._started(_with_first(agent, agent.work, model), attempt, view)
+        return await self._routed(agent, agent.work, routing, attempt, view, given)
 
     async def _started(self, agent: Agent, attempt: Attempt, view: View) -> Outcome:
         model = agent.work.models[0].name if isinstance(agent.work, Llm) else None
@@ -98,21 +125,20 @@ class Executor:
         return attempt.answered(await self._all(agent, attempt, view))
 
     async def _routed(
-        self, agent: Agent, llm: Llm, routing: Routing, attempt: Attempt, view: View
+        self, agent: Agent, llm: Llm, routing: Routing, attempt: Attempt, view: View, given: JsonObject
     ) -> Outcome:
         """On the model that the plan gives it, which is given back and learned from."""
         asker = Asker(name=attempt.name, llm=llm, text=as_text(view.own) if not agent.depends_on else "")
         model = await routing.assign(asker, self._successors)
-        others = tuple(each for each in llm.models if each.name != model.name)
-        # Strategies that ask all of them keep the order of the file: the first is the only choice then.
-        chosen = replace(agent, work=replace(llm, models=(model, *others)))
         attempt.model = model.name
         try:
-            return await self._started(chosen, attempt, view)
+            await self._around.calls.keep_route(attempt.name, given, model.name)
+            return await self._started(_with_first(agent, llm, model), attempt, view)
         finally:
             routing.release(model.name, attempt.load_seconds)
             # A fan-out's agents share one count, and a fallback's work says nothing about the first model.
-            if attempt.model == model.name and agent.fan_out is None:
+            # What was known already says nothing new.
+            if attempt.model == model.name and agent.fan_out is None and attempt.sources <= {"model"}:
                 seconds = perf_counter() - attempt.began
                 routing.planning.learn(asker, model.name, attempt.usage, seconds, tuple(attempt.scores))
 
@@ -142,10 +168,9 @@ class Executor:
     async def _do(self, work: Work, attempt: Attempt, view: View) -> JsonValue:
         match work:
             case Script():
-                output, log = await run_script(work, view.own, view.composed_from)
-                if log:
-                    self._around.emit(ScriptLogged(agent=attempt.name, text=log))
-                return output
+                run = partial(self._script, work, view, attempt)
+                given = given_to(work, view.own, view.composed_from)
+                return await self._around.calls.work("script", attempt, given, run)
             case SubEnsemble(ensemble=ensemble):
                 return await self._nested(ensemble, view, attempt)
             case Dispatch():
@@ -157,6 +182,12 @@ class Executor:
                     work, first, lambda body, given: nested(body, given, attempt), attempt, self._around.emit
                 )
         raise NotAvailable(f"{work} is not available yet")
+
+    async def _script(self, script: Script, view: View, attempt: Attempt) -> JsonValue:
+        output, log = await run_script(script, view.own, view.composed_from)
+        if log:
+            self._around.emit(ScriptLogged(agent=attempt.name, text=log))
+        return output
 
     async def _beside(
         self, model: str, ensemble: Ensemble, inputs: JsonObject, attempt: Attempt
@@ -176,6 +207,7 @@ class Executor:
         messages = render(llm, view)
         models, *rest = (llm.models, *((model,) for model in llm.fallbacks))
         while True:
+            attempt.has_alternative = bool(rest)
             try:
                 return await in_time(seconds, partial(self._think, llm, models, messages, attempt))
             except (ProviderFailed, DeadlinePassed) as error:
@@ -194,9 +226,9 @@ class Executor:
         attempt.strategy = llm.strategy.type
         ask = Asking(
             llm, models, attempt,
-            provider_of=around.provider_of, emit=around.emit, task_of=around.task_of,
-            nested=partial(self._beside, models[0].name), recorder=around.recorder,
-            tools=await toolbox(llm, attempt, around.emit, around.servers),
+            calls=around.calls, policy=around.calls.policy_of(attempt.agent), task_of=around.task_of,
+            nested=partial(self._beside, models[0].name),
+            tools=await toolbox(llm, attempt, around.calls, around.servers),
         )  # fmt: skip
         answer = await around.strategy_of(llm.strategy).answer(messages, ask)
         attempt.samples += answer.samples
@@ -219,6 +251,13 @@ class Executor:
         elif answer.confidence is not None and answer.samples > 1:
             attempt.scores.append(("agreement", answer.confidence))
         return output
+
+
+def _with_first(agent: Agent, llm: Llm, model: Model) -> Agent:
+    """The agent, asking this model first. Strategies that ask all of them keep the order of the file: the
+    first is the only choice then."""
+    others = tuple(each for each in llm.models if each.name != model.name)
+    return replace(agent, work=replace(llm, models=(model, *others)))
 
 
 def correction(error: AnswerRejected) -> Message:

@@ -6,6 +6,7 @@ and together: with the next call, after `LINGER_SECONDS`, or at the end of the r
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import weakref
 from collections import deque
@@ -20,13 +21,15 @@ from typing import Self
 
 import anyio
 
+from llm_orc.domain.call_json import completion_of, request_key
 from llm_orc.domain.completion import Completion, Request
 from llm_orc.domain.events import Event
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import Cause
-from llm_orc.domain.recorder import ModelCall, new_run_id
-from llm_orc.errors import JournalFailed
+from llm_orc.domain.recorder import ModelCall, Work, WorkKind, new_run_id
+from llm_orc.errors import JournalFailed, OrcError
 from llm_orc.run.attempt import cause_of
+from llm_orc.run.journal_past import Past, taken_up
 from llm_orc.run.journal_rows import Rows, to_text
 from llm_orc.run.journal_writer import Writer
 from llm_orc.run.processes import this_process
@@ -67,7 +70,20 @@ class Journal:
             opened.append(Rows(_opened(database, run_id, opening, self._keep), 1, keep_content=self._keep))
 
         await writer.commit(insert, durable=False)
-        return RunRecorder(writer, run_id, opened[0])
+        return RunRecorder(writer, run_id, opened[0], Past())
+
+    async def resume(self, run_id: str) -> RunRecorder:
+        """The recorder of another attempt at a run that is known. Raises `JournalFailed`, and `UsageFailed`
+        for a run that cannot be taken up."""
+        writer = self._open()
+        found: list[Past | OrcError] = []
+        await writer.commit(lambda database: found.append(taken_up(database, run_id, self.path)))
+        past = found[0]
+        if isinstance(past, OrcError):
+            raise past
+        rows = Rows(past.row, past.attempt, keep_content=self._keep)
+        rows.go_on(past.calls)
+        return RunRecorder(writer, run_id, rows, past)
 
     def close(self) -> None:
         """Write what is left and let go of the file."""
@@ -86,10 +102,12 @@ class Journal:
 class RunRecorder:
     """The journal of one run, from its beginning to the end of the `async with` block."""
 
-    last_seq = 0
-
-    def __init__(self, writer: Writer, run_id: str, rows: Rows) -> None:
+    def __init__(self, writer: Writer, run_id: str, rows: Rows, past: Past) -> None:
         self.run_id = run_id
+        self.attempt = past.attempt
+        self.last_seq = past.last_seq
+        self.spent = past.spent
+        self._past = past
         self._writer = writer
         self._rows = rows
         self._events: deque[Event] = deque()
@@ -121,7 +139,24 @@ class RunRecorder:
             self._writer.put(self._write_events)
 
     def recall(self, agent: str, request: Request) -> Completion | None:
-        return None
+        if not self._past.answers:
+            return None
+        kept = self._past.answers.get((agent, request_key(request)))
+        return completion_of(json.loads(kept.popleft())) if kept else None
+
+    def recall_work(self, kind: WorkKind, agent: str, key: bytes) -> Work | None:
+        kept = self._past.works.get((agent, key))
+        return Work(kind=kind, agent=agent, key=key, output=json.loads(kept.popleft())) if kept else None
+
+    async def record_work(self, work: Work) -> None:
+        job = partial(self._write_work, work)
+        if work.kind == "route":
+            self._writer.put(job)
+            return
+        try:
+            await self._writer.commit(job, durable=False)
+        except JournalFailed:
+            await anyio.sleep_forever()
 
     async def record(self, call: ModelCall) -> None:
         job = partial(self._write_call, call)
@@ -156,6 +191,9 @@ class RunRecorder:
 
     def _write_call(self, call: ModelCall, database: sqlite3.Connection) -> None:
         self._rows.call(database, call)
+
+    def _write_work(self, work: Work, database: sqlite3.Connection) -> None:
+        self._rows.work(database, work)
 
     def _abandon(self, database: sqlite3.Connection) -> None:
         """The run was cancelled from outside, or ended by a bug."""

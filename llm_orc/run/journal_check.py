@@ -1,4 +1,4 @@
-"""Whether a journal is in order, without changing it."""
+"""Whether a journal, or a cache, is in order; nothing in it is changed."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 from time import monotonic
 from urllib.parse import quote
 
-from llm_orc.run.journal_file import damaged, failed, said_clearly
-from llm_orc.run.journal_schema import MIGRATIONS
+from llm_orc.run.database import JOURNAL, Kind, damaged, failed, said_clearly
 
 _LOCK_SECONDS = 1.0
+_VERSION_WITH_RUNS = 2
 _STEPS = 10_000
 """Instructions of SQLite's machine between two looks at the clock: some milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JournalState:
-    """What was seen of a journal that can be read.
+class FileState:
+    """What was seen of a file that can be read.
 
     `bytes` includes what is not yet in the main file. `whole` says that all of it was looked at, `locked`
     that another process was writing all the time. `last_start` is when the newest run began, in Unix time.
@@ -34,30 +34,27 @@ class JournalState:
     locked: bool
 
 
-def look_at(path: Path, seconds: float) -> JournalState:
-    """The state of the journal at `path`, looked at for so long. Raises `JournalFailed`."""
+def look_at(path: Path, seconds: float, kind: Kind = JOURNAL) -> FileState:
+    """The state of the file at `path`, looked at for so long. Raises `JournalFailed`."""
     if not path.is_file():
-        raise failed(path, "it is not a file", "move it away, or --runs PATH keeps the journal elsewhere")
-    with said_clearly(path):
+        raise failed(path, "it is not a file", "move it away; ", kind)
+    with said_clearly(path, kind):
         # `rw` makes no file where there is none.
         address = f"file:{quote(str(path.absolute()))}?mode=rw"
         database = sqlite3.connect(address, uri=True, timeout=_LOCK_SECONDS, isolation_level=None)
         with closing(database):
             (version,) = database.execute("PRAGMA user_version").fetchone()
-            if version > len(MIGRATIONS):
-                raise failed(path, "it was written by a newer llm-orc", "upgrade llm-orc")
-            whole = _is_intact(database, path, seconds)
+            if version > len(kind.migrations):
+                raise failed(path, "it was written by a newer llm-orc", "upgrade llm-orc, or ", kind)
+            whole = _is_intact(database, path, seconds, kind)
             runs, last_start = 0, None
-            if version >= _VERSION_WITH_RUNS:
+            if kind is JOURNAL and version >= _VERSION_WITH_RUNS:
                 runs, last_start = database.execute("SELECT count(*), max(started_at) FROM runs").fetchone()
-            return JournalState(
+            return FileState(
                 bytes=sum(file.stat().st_size for file in files_of(path)),
-                version=version, newest_version=len(MIGRATIONS), runs=runs, last_start=last_start,
+                version=version, newest_version=len(kind.migrations), runs=runs, last_start=last_start,
                 whole=whole, locked=_is_locked(database),
             )  # fmt: skip
-
-
-_VERSION_WITH_RUNS = 2
 
 
 def files_of(path: Path) -> list[Path]:
@@ -66,7 +63,7 @@ def files_of(path: Path) -> list[Path]:
     return [file for file in every if file.is_file()]
 
 
-def _is_intact(database: sqlite3.Connection, path: Path, seconds: float) -> bool:
+def _is_intact(database: sqlite3.Connection, path: Path, seconds: float, kind: Kind) -> bool:
     """False when the time was too short to say. Raises `JournalFailed` for a damaged file."""
     until = monotonic() + seconds
     database.set_progress_handler(lambda: monotonic() > until, _STEPS)
@@ -79,7 +76,7 @@ def _is_intact(database: sqlite3.Connection, path: Path, seconds: float) -> bool
     finally:
         database.set_progress_handler(None, 0)
     if found != [("ok",)]:
-        raise damaged(path)
+        raise damaged(path, kind)
     return True
 
 

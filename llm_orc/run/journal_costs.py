@@ -12,7 +12,7 @@ from pathlib import Path
 from llm_orc.domain.completion import Usage
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.spending import Costs, Key, Saving, Spending, Way
-from llm_orc.run.journal_file import damaged, reading
+from llm_orc.run.database import damaged, reading
 
 _COLUMNS: dict[Key, str] = {
     "run": "runs.run",
@@ -25,7 +25,8 @@ _COLUMNS: dict[Key, str] = {
 _OF_CALLS = """
     FROM calls JOIN runs ON runs.id = calls.run
         LEFT JOIN agents ON agents.run = calls.run AND agents.agent = calls.agent
-    WHERE (:since IS NULL OR calls.started_at >= :since) AND (:ensemble IS NULL OR runs.ensemble = :ensemble)
+    WHERE calls.kind = 'model' AND (:since IS NULL OR calls.started_at >= :since)
+        AND (:ensemble IS NULL OR runs.ensemble = :ensemble)
 """
 _SUMS = """
     count(DISTINCT calls.run) AS runs, count(*) AS calls, total(calls.status = 'failed') AS failed,
@@ -46,6 +47,7 @@ _SILENT = """
 _SAMPLE_COST = """
     SELECT total(calls.cost_usd) / agents.samples, total(calls.cost_usd IS NULL) FROM agents
     JOIN calls ON calls.run = agents.run AND calls.agent = agents.agent AND calls.status = 'answered'
+        AND calls.kind = 'model'
     WHERE agents.run = ? AND agents.agent = ? AND agents.samples > 0
 """
 _MODEL_COST = """
@@ -55,7 +57,7 @@ _MODEL_COST = """
 """
 _OTHERS_COST = """
     SELECT total(cost_usd), total(cost_usd IS NULL) FROM calls
-    WHERE run = ? AND agent = ? AND model != ? AND status = 'answered'
+    WHERE run = ? AND agent = ? AND model != ? AND status = 'answered' AND kind = 'model'
 """
 _FREE_KEYS = """
     SELECT key FROM calls WHERE run = ? AND agent = ? AND model = ? AND status = 'answered'

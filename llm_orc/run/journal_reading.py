@@ -16,8 +16,8 @@ from llm_orc.domain.recorded import RecordedAgent, RecordedDetail, RecordedRun, 
 from llm_orc.domain.spending import Costs, Key
 from llm_orc.domain.text import moment
 from llm_orc.errors import NotFound
+from llm_orc.run.database import damaged, reading
 from llm_orc.run.journal_costs import costs, nothing_spent
-from llm_orc.run.journal_file import damaged, reading
 from llm_orc.run.journal_rows import checksum
 from llm_orc.run.processes import has_ended
 
@@ -31,7 +31,13 @@ _SPENT = """
         coalesce(sum(output_tokens), 0) AS output_tokens,
         CASE WHEN count(cost_usd) = sum(status = 'answered') OR count(*) = 0
             THEN coalesce(sum(cost_usd), 0.0) END AS cost_usd
-    FROM calls WHERE run = ?
+    FROM calls WHERE run = ? AND kind = 'model'
+"""
+_SINCE = """
+    SELECT coalesce(sum(calls.cost_usd), 0.0), coalesce(sum(calls.input_tokens + calls.output_tokens), 0),
+        count(*)
+    FROM calls JOIN runs ON runs.id = calls.run
+    WHERE calls.kind = 'model' AND calls.started_at >= ? AND NOT (runs.run = ? AND calls.attempt = ?)
 """
 _PLANS = """
     SELECT json FROM events INDEXED BY events_of_plans WHERE run = ? AND type = 'planned' ORDER BY seq
@@ -39,7 +45,7 @@ _PLANS = """
 _CALLS = """
     SELECT calls.*, requests.json AS request FROM calls
     LEFT JOIN requests ON requests.run = calls.run AND requests.key = calls.key
-    WHERE calls.run = ? ORDER BY calls.id
+    WHERE calls.run = ? AND calls.kind = 'model' ORDER BY calls.id
 """
 
 
@@ -115,6 +121,16 @@ class Runs:
             for call in database.execute(_CALLS, (row["id"],)):
                 yield {"record": "call", "run_id": found.run_id, **self._call(call)}
 
+    def spent_since(self, moment: float, run_id: str, attempt: int) -> tuple[float, int, int]:
+        """Dollars, tokens and calls since a Unix time, without those of one attempt at a run."""
+        if not self.path.exists():
+            return 0.0, 0, 0
+        with self._open() as database:
+            found: tuple[float, int, int] = tuple(
+                database.execute(_SINCE, (moment, run_id, attempt)).fetchone()
+            )
+            return found
+
     def prune(
         self, *, keep: int = 0, before: float | None = None, dry_run: bool = False
     ) -> list[RecordedRun]:
@@ -166,7 +182,9 @@ class Runs:
         counted = row
         if row["input_tokens"] is None:
             counted = database.execute(_SPENT, (row["id"],)).fetchone()
-        (calls,) = database.execute("SELECT count(*) FROM calls WHERE run = ?", (row["id"],)).fetchone()
+        (calls,) = database.execute(
+            "SELECT count(*) FROM calls WHERE run = ? AND kind = 'model'", (row["id"],)
+        ).fetchone()
         return RecordedRun(
             run_id=row["run"],
             ensemble=row["ensemble"],

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from time import time
 from zlib import crc32
 
 from llm_orc.domain.call_json import completion_json, keyed
@@ -13,7 +15,7 @@ from llm_orc.domain.completion import Usage
 from llm_orc.domain.events import AgentFinished, AgentStarted, Event, RunFinished
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.outcome import NO_USAGE, Answered, Cause, Failed, Outcome, Skipped
-from llm_orc.domain.recorder import ModelCall
+from llm_orc.domain.recorder import ModelCall, Work
 from llm_orc.domain.wire import cause_json, event_json
 
 _CONTENT = frozenset({
@@ -51,9 +53,9 @@ _ENDED = """
 _REQUEST = "INSERT OR IGNORE INTO requests (run, key, model, json) VALUES (?, ?, ?, ?)"
 _CALL = """
     INSERT INTO calls (
-        run, agent, number, key, occurrence, attempt, model, status, response, checksum, error, input_tokens,
-        output_tokens, cost_usd, started_at, duration_s
-    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        run, agent, kind, number, key, occurrence, attempt, model, status, response, checksum, error,
+        input_tokens, output_tokens, cost_usd, started_at, duration_s
+    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 
@@ -64,8 +66,14 @@ class Rows:
         self._row = row
         self._attempt = attempt
         self._keep = keep_content
-        self._numbers: dict[str, int] = {}
-        self._occurrences: dict[tuple[str, bytes], int] = {}
+        self._numbers: Counter[str] = Counter()
+        self._occurrences: Counter[tuple[str, bytes]] = Counter()
+
+    def go_on(self, calls: Iterable[tuple[str, bytes, bool]]) -> None:
+        """Count on from the calls that are there: agent, key, and whether it was answered."""
+        for agent, key, answered in calls:
+            self._numbers[agent] += 1
+            self._occurrences[agent, key] += answered
 
     def event(self, database: sqlite3.Connection, event: Event) -> None:
         """Keep an event, and what it says about its agent or the run's end."""
@@ -89,17 +97,28 @@ class Rows:
         model = call.request.model.name
         key, asked = keyed(call.request)
         database.execute(_REQUEST, (self._row, key, model, _storable(asked) if self._keep else None))
-        number = self._numbers[call.agent] = self._numbers.get(call.agent, 0) + 1
+        self._numbers[call.agent] += 1
+        number = self._numbers[call.agent]
         occurrence, usage, response, status = 0, NO_USAGE, None, "failed"
         if call.completion is not None:
-            occurrence = self._occurrences.get((call.agent, key), 0)
-            self._occurrences[call.agent, key] = occurrence + 1
+            occurrence = self._occurrences[call.agent, key]
+            self._occurrences[call.agent, key] += 1
             usage, status = call.completion.usage, "answered"
             response = to_text(completion_json(call.completion)) if self._keep else None
         database.execute(_CALL, (
-            self._row, call.agent, number, key, occurrence, self._attempt, model, status, response,
+            self._row, call.agent, "model", number, key, occurrence, self._attempt, model, status, response,
             checksum(call.agent, key, response), self._error(call.error), usage.input_tokens,
             usage.output_tokens, call.cost_usd, call.started_at, call.duration_s,
+        ))  # fmt: skip
+
+    def work(self, database: sqlite3.Connection, work: Work) -> None:
+        """Keep what a script or a tool made, or which model an agent was given."""
+        occurrence = self._occurrences[work.agent, work.key]
+        self._occurrences[work.agent, work.key] += 1
+        response = to_text(work.output) if self._keep else None
+        database.execute(_CALL, (
+            self._row, work.agent, work.kind, 0, work.key, occurrence, self._attempt, "", "answered",
+            response, checksum(work.agent, work.key, response), None, 0, 0, None, time(), 0.0,
         ))  # fmt: skip
 
     def _finished(self, outcome: Outcome, ts: float) -> Sequence[object]:

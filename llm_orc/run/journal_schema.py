@@ -1,4 +1,5 @@
-"""The tables of the journal. The n-th text makes version n of version n - 1; released ones never change."""
+"""The tables of the journal and of the cache. The n-th text makes version n of version n - 1; those that were
+released never change. A statement ends with its line."""
 
 from __future__ import annotations
 
@@ -50,11 +51,28 @@ MIGRATIONS = (
     );
     CREATE TABLE calls (
         id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, agent TEXT NOT NULL,
+        kind TEXT NOT NULL DEFAULT 'model',
         number INTEGER NOT NULL, key BLOB NOT NULL, occurrence INTEGER NOT NULL, attempt INTEGER NOT NULL,
         model TEXT NOT NULL, status TEXT NOT NULL, response TEXT, checksum INTEGER NOT NULL, error TEXT,
         input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cost_usd REAL,
         started_at REAL NOT NULL, duration_s REAL NOT NULL
     );
     CREATE INDEX calls_by_run ON calls (run);
+    CREATE INDEX calls_by_start ON calls (started_at) WHERE kind = 'model';
+    """,
+)
+
+CACHE_MIGRATIONS = (
+    # `size` has one row: the bytes of all responses.
+    """
+    CREATE TABLE answers (
+        key BLOB PRIMARY KEY, response TEXT NOT NULL, checksum INTEGER NOT NULL, size INTEGER NOT NULL,
+        used_at REAL NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX answers_by_use ON answers (used_at, size);
+    CREATE TABLE size (total INTEGER NOT NULL);
+    INSERT INTO size VALUES (0);
+    CREATE TRIGGER answer_came AFTER INSERT ON answers BEGIN UPDATE size SET total = total + new.size; END;
+    CREATE TRIGGER answer_went AFTER DELETE ON answers BEGIN UPDATE size SET total = total - old.size; END;
     """,
 )

@@ -1,4 +1,4 @@
-"""One thread that writes to a journal, so that nothing else waits for the disk.
+"""One thread that writes to a file, so that nothing else waits for the disk.
 
 Group commit: what is handed over while a commit is under way is committed together by the next one.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from llm_orc.errors import JournalFailed
-from llm_orc.run.journal_file import connect, said_clearly
+from llm_orc.run.database import JOURNAL, Kind, connect, said_clearly
 
 LINGER_SECONDS = 0.02
 """How long what nobody waits for may stay in memory. Short, so that it is written while calls are under way
@@ -36,8 +36,9 @@ class _Batch:
 class Writer:
     """Runs jobs in the order in which they were given, until one fails: then no more."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kind: Kind = JOURNAL) -> None:
         self._path = path
+        self._kind = kind
         self._changed = threading.Condition()
         self._next = _Batch()
         self._closing = False
@@ -55,6 +56,7 @@ class Writer:
         with self._changed:
             if self._failure is not None:
                 return
+            self._start()
             self._next.jobs.append(job)
             if len(self._next.jobs) == 1:
                 self._changed.notify()
@@ -67,9 +69,7 @@ class Writer:
         with self._changed:
             if self._failure is not None:
                 raise self._failure
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="llm-orc-journal", daemon=True)
-                self._thread.start()
+            self._start()
             loop = asyncio.get_running_loop()
             done: asyncio.Future[None] = loop.create_future()
             if job is not None:
@@ -78,6 +78,11 @@ class Writer:
             self._next.durable |= durable
             self._changed.notify()
         await done
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="llm-orc-writer", daemon=True)
+            self._thread.start()
 
     def tell(self, on_failure: OnFailure) -> None:
         """Call it in this event loop when the journal cannot be written any more."""
@@ -100,7 +105,7 @@ class Writer:
     def _work(self) -> None:
         batch: _Batch | None = _Batch()
         try:
-            database = connect(self._path)
+            database = connect(self._path, self._kind)
         except BaseException as error:  # noqa: BLE001 - whoever waits gets it
             self._fail(error, _Batch())
             return
@@ -126,7 +131,7 @@ class Writer:
         return batch if batch.jobs or batch.waiting else None
 
     def _write(self, database: sqlite3.Connection, batch: _Batch) -> None:
-        with said_clearly(self._path):
+        with said_clearly(self._path, self._kind):
             database.execute(f"PRAGMA synchronous = {'FULL' if batch.durable else 'NORMAL'}")
             # Moving the log into the file takes long: only when nobody waits.
             database.execute(f"PRAGMA wal_autocheckpoint = {0 if batch.waiting else 1000}")

@@ -10,7 +10,7 @@ from time import time
 
 from llm_orc.domain.evidence import Evidence, Served, Source
 from llm_orc.errors import NotFound
-from llm_orc.run.journal_file import connect, said_clearly
+from llm_orc.run.database import connect, said_clearly
 
 REMEMBERED = 400
 """Pieces of evidence per model and task that are read: forgetting leaves nothing of older ones."""

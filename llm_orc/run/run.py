@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from secrets import token_hex
 from time import perf_counter, time
 
@@ -26,13 +25,16 @@ from llm_orc.domain.plan import Planning
 from llm_orc.domain.recorder import Recorder, new_run_id
 from llm_orc.errors import DeadlinePassed, FlowFailed, NestedFailed
 from llm_orc.graph.agent_graph import AgentGraph
-from llm_orc.run.asking import ProviderOf, TaskOf
+from llm_orc.run.asking import TaskOf
 from llm_orc.run.attempt import Attempt
+from llm_orc.run.budget import Purse, Purses
+from llm_orc.run.ending import Ending, drive
 from llm_orc.run.executor import Executor, StrategyOf, Surroundings
 from llm_orc.run.mcp_servers import mcp_servers
 from llm_orc.run.routing import Routing, successors_in
 from llm_orc.run.scheduler import Scheduler
 from llm_orc.run.stream import EventStream
+from llm_orc.run.treatment import Treatment
 
 DEEPEST = 10
 """How deep ensembles may run within each other."""
@@ -42,43 +44,44 @@ async def run_ensemble(
     ensemble: Ensemble,
     inputs: JsonObject,
     *,
-    provider_of: ProviderOf,
+    treatment: Treatment,
     strategy_of: StrategyOf,
     task_of: TaskOf,
     observers: Sequence[Observer] = (),
-    interrupt: anyio.Event | None = None,
-    max_seconds: float | None = None,
+    ending: Ending | None = None,
     planning: Planning | None = None,
     recorder: Recorder | None = None,
 ) -> RunResult:
-    """Run until every agent is settled, `interrupt` is set, `max_seconds` have passed, or the journal breaks.
+    """Run until every agent is settled, or something ends the run early.
 
-    An interrupted run has a result too: what was in flight counts as failed, the rest as skipped.
+    A run that was ended has a result too: what was under way counts as failed, the rest as skipped.
     """
+    ending = ending or Ending()
     started_at, began = time(), perf_counter()
     run_id = new_run_id() if recorder is None else recorder.run_id
     emit = EventStream(observers)
     if recorder is not None:
         emit = EventStream((recorder.observe, *observers), recorder.last_seq)
     routing = None if planning is None else Routing(planning, emit)
+    calls = treatment.calls(emit, recorder)
     async with mcp_servers() as servers:
         around = Surroundings(
             emit=emit,
-            provider_of=provider_of,
+            calls=calls,
             strategy_of=strategy_of,
             task_of=task_of,
             nested=lambda body, given, attempt: run_nested(body, given, attempt, around),
             servers=servers,
             routing=routing,
-            recorder=recorder,
             concurrency=ensemble.concurrency,
         )
-        scheduler, executor = prepare(ensemble, inputs, around, "")
+        scheduler, executor = prepare(ensemble, inputs, around, "", treatment.purses(emit, recorder))
         graph = scheduler.graph
         emit(RunStarted(
             run_id=run_id, ensemble=ensemble.name, layers=graph.layers, depends_on=graph.depends_on,
+            attempt=1 if recorder is None else recorder.attempt,
         ))  # fmt: skip
-        ended_by = await _drive(scheduler, interrupt, max_seconds, recorder)
+        ended_by = await drive(scheduler.drive, calls.gate, ending, emit, recorder)
     if recorder is not None and ended_by is None:
         ended_by = await recorder.flush()
     if ended_by is not None:
@@ -108,12 +111,12 @@ async def run_ensemble(
 
 
 def prepare(
-    ensemble: Ensemble, inputs: JsonObject, around: Surroundings, within: str
+    ensemble: Ensemble, inputs: JsonObject, around: Surroundings, within: str, purses: Purses
 ) -> tuple[Scheduler, Executor]:
     """A scheduler for an ensemble, and the executor that it will ask."""
     graph = AgentGraph({name: agent.depends_on for name, agent in ensemble.agents.items()})
     successors = successors_in(graph, ensemble.agents, within)
-    executor = Executor(inputs, around, successors, within)
+    executor = Executor(inputs, around, successors, within, purses)
     scheduler = Scheduler(
         graph,
         ensemble.agents,
@@ -132,15 +135,22 @@ async def run_nested(
     within = f"{attempt.name}/"
     if within.count("/") > DEEPEST:
         raise FlowFailed(f"ensembles run within each other more than {DEEPEST} deep")
-    scheduler, _ = prepare(ensemble, inputs, around, within)
+    purse, seconds = None, ensemble.timeout_seconds
+    if ensemble.budget is not None:
+        whose = f"agent {attempt.name!r}, ensemble {ensemble.name!r}"
+        purse = Purse(
+            ensemble.budget, whose, lambda said: around.emit(Warned(message=said, agent=attempt.name))
+        )
+        seconds = min(filter(None, (seconds, ensemble.budget.seconds)), default=None)
+    scheduler, _ = prepare(ensemble, inputs, around, within, attempt.purses.and_also(purse))
     try:
-        with anyio.move_on_after(ensemble.timeout_seconds) as limit:
+        with anyio.move_on_after(seconds) as limit:
             await scheduler.drive()
     finally:
         for outcome in scheduler.outcomes.values():
             attempt.count_agent(outcome)
     if limit.cancelled_caught:
-        raise DeadlinePassed(f"{ensemble.name!r} took longer than {ensemble.timeout_seconds:g} s")
+        raise DeadlinePassed(f"{ensemble.name!r} took longer than {seconds:g} s")
     if _status(ensemble, scheduler.outcomes, None) != "failed":
         return _output(ensemble, scheduler.outcomes)
     failed = {name: o.cause for name, o in scheduler.outcomes.items() if isinstance(o, Failed)}
@@ -150,44 +160,6 @@ async def run_nested(
         f"{name!r} of {ensemble.name!r}: {cause.message}",
         hint=cause.hint, inner_kind=cause.kind, inner_exit=cause.exit_code,
     )  # fmt: skip
-
-
-async def _drive(
-    scheduler: Scheduler,
-    interrupt: anyio.Event | None,
-    max_seconds: float | None,
-    recorder: Recorder | None,
-) -> Cause | None:
-    """What cut the run short; None when it ran to its end."""
-    enders: list[Callable[[], Awaitable[Cause]]] = []
-    if interrupt is not None:
-        enders.append(partial(_interrupted, interrupt))
-    if recorder is not None:
-        enders.append(recorder.broken)
-    with anyio.move_on_after(max_seconds) as deadline:
-        if not enders:
-            await scheduler.drive()
-            return None
-        causes: list[Cause] = []
-        async with anyio.create_task_group() as tasks:
-
-            async def watch(ender: Callable[[], Awaitable[Cause]]) -> None:
-                causes.append(await ender())
-                tasks.cancel_scope.cancel()
-
-            for ender in enders:
-                tasks.start_soon(watch, ender)
-            await scheduler.drive()
-            tasks.cancel_scope.cancel()
-            return None
-        return causes[0]
-    assert deadline.cancelled_caught
-    return Cause(kind="deadline_passed", message=f"the run took longer than {max_seconds:g} s", exit_code=3)
-
-
-async def _interrupted(interrupt: anyio.Event) -> Cause:
-    await interrupt.wait()
-    return Cause(kind="interrupted", message="interrupted", exit_code=130)
 
 
 def _status(ensemble: Ensemble, outcomes: Mapping[str, Outcome], ended_by: Cause | None) -> Status:

@@ -11,6 +11,8 @@ import json
 import os
 import signal
 from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
 from subprocess import PIPE
 
 import anyio
@@ -22,6 +24,19 @@ from llm_orc.errors import ScriptFailed
 
 _LOG_BYTES = 100_000
 _CHUNK = 65_536
+
+
+def given_to(script: Script, inputs: JsonValue, dependencies: Mapping[str, JsonValue]) -> JsonObject:
+    """All that decides what the script prints: the program, its file as it is now, what it is given."""
+    files = {}
+    for part in script.command:
+        path = Path(part)
+        if path.is_absolute() and path.is_file():
+            files[part] = sha256(path.read_bytes()).hexdigest()
+    return {
+        "command": list(script.command), "files": files, "input": inputs, "parameters": script.parameters,
+        "dependencies": dependencies,
+    }  # fmt: skip
 
 
 async def run_script(

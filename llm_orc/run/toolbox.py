@@ -16,6 +16,7 @@ from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import Cause
 from llm_orc.errors import OrcError, ToolFailed
 from llm_orc.run.attempt import Attempt, cause_of
+from llm_orc.run.calls import Calls
 from llm_orc.run.mcp_servers import McpServers
 from llm_orc.run.script import run_script
 from llm_orc.run.stream import EventStream
@@ -30,32 +31,36 @@ Use = Callable[[JsonObject], Awaitable[str]]
 class Toolbox:
     """Calls tools for one agent. A tool that fails is no failure of the agent: the model is told."""
 
-    def __init__(self, uses: Mapping[str, tuple[Tool, Use]], attempt: Attempt, emit: EventStream) -> None:
+    def __init__(self, uses: Mapping[str, tuple[Tool, Use]], attempt: Attempt, calls: Calls) -> None:
         self.offered = tuple(tool for tool, _ in uses.values())
         self._uses = uses
         self._attempt = attempt
-        self._emit = emit
+        self._calls = calls
 
     async def call(self, call: ToolCall) -> str:
         """What the tool says, or what went wrong; at most `MAX_OUTPUT` characters."""
-        attempt, emit = self._attempt, self._emit
+        attempt, emit = self._attempt, self._calls.emit
         attempt.tool_calls += 1
         number = attempt.tool_calls
         emit(ToolCalled(agent=attempt.name, call=number, tool=call.name, arguments=call.arguments))
         began = perf_counter()
-        error: Cause | None = None
-        try:
-            output = await self._use(call)
-        except OrcError as failed:
-            error = cause_of(failed)
-            output = f"error: {failed.message}"
+        failures: list[Cause] = []
+        given: JsonObject = {"tool": call.name, "arguments": call.arguments}
+        output = str(await self._calls.work("tool", attempt, given, partial(self._tried, call, failures)))
         if len(output) > MAX_OUTPUT:
             output = f"{output[:MAX_OUTPUT]}\n… {len(output) - MAX_OUTPUT:,} more characters are left out"
         emit(ToolAnswered(
-            agent=attempt.name, call=number, tool=call.name, output=output, error=error,
-            duration_s=perf_counter() - began,
+            agent=attempt.name, call=number, tool=call.name, output=output,
+            error=failures[0] if failures else None, duration_s=perf_counter() - began,
         ))  # fmt: skip
         return output
+
+    async def _tried(self, call: ToolCall, failures: list[Cause]) -> str:
+        try:
+            return await self._use(call)
+        except OrcError as failed:
+            failures.append(cause_of(failed))
+            return f"error: {failed.message}"
 
     async def _use(self, call: ToolCall) -> str:
         found = self._uses.get(call.name)
@@ -64,7 +69,7 @@ class Toolbox:
         return await found[1](call.arguments)
 
 
-async def toolbox(llm: Llm, attempt: Attempt, emit: EventStream, servers: McpServers) -> Toolbox | None:
+async def toolbox(llm: Llm, attempt: Attempt, calls: Calls, servers: McpServers) -> Toolbox | None:
     """The agent's tools, None when it has none. Raises `ToolFailed` for a server that does not start."""
     if not llm.tools:
         return None
@@ -72,7 +77,7 @@ async def toolbox(llm: Llm, attempt: Attempt, emit: EventStream, servers: McpSer
     for source in llm.tools:
         match source:
             case ScriptTool(tool=tool):
-                uses[tool.name] = (tool, partial(_run, source, attempt, emit))
+                uses[tool.name] = (tool, partial(_run, source, attempt, calls.emit))
             case McpTools(timeout_seconds=seconds):
                 for tool in await servers.tools(source):
                     if tool.name in uses:
@@ -80,7 +85,7 @@ async def toolbox(llm: Llm, attempt: Attempt, emit: EventStream, servers: McpSer
                             f"two tools are named {tool.name!r}", hint="choose one with 'name' beside 'mcp'"
                         )
                     uses[tool.name] = (tool, partial(_ask, servers, source, tool.name, seconds or _SECONDS))
-    return Toolbox(uses, attempt, emit)
+    return Toolbox(uses, attempt, calls)
 
 
 async def _run(source: ScriptTool, attempt: Attempt, emit: EventStream, arguments: JsonObject) -> str:

@@ -37,6 +37,7 @@ from llm_orc.spec.flow_agent import (
     read_when,
 )
 from llm_orc.spec.json_schema import CheckedSchema, as_schema, schema_faults
+from llm_orc.spec.policy import read_budget, read_policy
 from llm_orc.spec.scope import Entry, Scope
 from llm_orc.spec.script_agent import read_script
 from llm_orc.spec.strategy import read_strategy
@@ -85,6 +86,8 @@ def read_agent(scope: Scope, index: int, own: JsonObject) -> Reading:
         when=read_when(entry),
         fan_out=read_fan_out(entry),
         input_key=read_input_key(entry),
+        policy=read_policy(entry.merged).over(read_policy(scope.data)),
+        budget=read_budget(entry.merged),
         input_scope=_SCOPES.get(fields.text(own, "input_scope"), "all"),
     )
     return Reading(agent, (*unavailable.of_agent(entry), *_of_held(work)))

@@ -9,7 +9,7 @@ from llm_orc.domain.ensemble import Ensemble
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Fleet, Model
 from llm_orc.errors import InvalidFile, Problem
-from llm_orc.spec import fields, unavailable
+from llm_orc.spec import fields
 from llm_orc.spec.agent import Reading, read_agent
 from llm_orc.spec.catalogue import resolve_model, resolve_profile
 from llm_orc.spec.dependencies import check_cycles, check_names, outputs
@@ -17,6 +17,7 @@ from llm_orc.spec.document import read
 from llm_orc.spec.json_schema import as_schema, schema_faults
 from llm_orc.spec.library import FileLibrary
 from llm_orc.spec.locate import find_project
+from llm_orc.spec.policy import read_budget
 from llm_orc.spec.report import Report
 from llm_orc.spec.routing import read_routing
 from llm_orc.spec.schema import check_schema
@@ -98,10 +99,8 @@ def _ensemble(scope: Scope, source: str) -> Ensemble:
         source=source,
         routing=read_routing(scope),
         guardrails=_guardrails(fields.text(data, "guardrails")),
-        unavailable=(
-            *unavailable.of_file(data),
-            *(feature for reading in readings.values() for feature in reading.unavailable),
-        ),
+        budget=read_budget(data),
+        unavailable=tuple(feature for reading in readings.values() for feature in reading.unavailable),
     )
 
 

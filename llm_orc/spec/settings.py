@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from llm_orc.spec.scalars import plain_scalar
 from llm_orc.spec.schema import check_schema, setting_faults
 
 _PREFIX = "LLM_ORC_"
+_TEXTS = ("default_model", "schedule", "output_format", "runs")
 _FLAGS = {"default_model": "--model"}
 
 
@@ -33,6 +35,15 @@ class Settings:
     output_format: Literal["rich", "text", "json", "jsonl"] | None = None
     runs: str | None = None
     keep_content: bool = True
+    retries: JsonValue = None
+    call_timeout_seconds: float | None = None
+    cache: JsonValue = None
+    cache_mb: float | None = None
+    budget: JsonValue = None
+    daily_budget: JsonValue = None
+    limits: JsonValue = None
+    breaker: JsonValue = None
+    grace_seconds: float | None = None
     ensembles: tuple[Path, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
 
@@ -99,9 +110,9 @@ def _from_environment(
 def _typed(name: str, given: str) -> JsonValue:
     if name == "ensembles":
         return [entry for entry in given.split(os.pathsep) if entry]
-    if name in ("concurrency", "timeout_seconds", "keep_content"):
+    if name not in _TEXTS:
         try:
-            return plain_scalar(given.strip())
+            return json.loads(given) if given.lstrip().startswith("{") else plain_scalar(given.strip())
         except ValueError:
             return given
     return given

@@ -12,13 +12,6 @@ from llm_orc.spec.scope import Entry
 _LATER_KEYS = ("variants",)
 
 
-def of_file(data: JsonObject) -> Iterator[str]:
-    """The features that hold for the whole file."""
-    if "budget" in data:
-        yield "budget"
-    yield from _shared(data)
-
-
 def of_agent(entry: Entry) -> Iterator[str]:
     """The features of one agent."""
     own = entry.own if entry.kind != "llm" else entry.merged
@@ -35,18 +28,8 @@ def _features(entry: Entry, agent: JsonObject) -> Iterator[str]:
             yield key
     if isinstance(agent.get("demos"), dict):
         yield "demos select"
-    if "budget" in agent:
-        yield "budget"
-    yield from _shared(agent)
 
 
 def strategy_type(agent: JsonObject) -> str:
     """The name of an agent's strategy."""
     return fields.text(agent, "strategy") or fields.text(fields.mapping(agent, "strategy"), "type", "single")
-
-
-def _shared(data: JsonObject) -> Iterator[str]:
-    if fields.integer(fields.mapping(data, "retries"), "max"):
-        yield "retries"
-    if data.get("cache") not in (None, False, "off"):
-        yield "cache"

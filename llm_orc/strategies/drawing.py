@@ -13,12 +13,12 @@ from llm_orc.answers.extraction import Extractor
 from llm_orc.domain.completion import Choice, Message
 from llm_orc.domain.model import Model, Sampling
 from llm_orc.domain.strategy import Ask
-from llm_orc.errors import DeadlinePassed, OrcError, ProviderFailed
+from llm_orc.errors import BudgetSpent, DeadlinePassed, OrcError, ProviderFailed
 from llm_orc.strategies.confidence import token_confidence
 
 T = TypeVar("T")
-MODEL_FAILED = (ProviderFailed, DeadlinePassed)
-"""What a model does wrong, for which another sample or model can stand in."""
+MODEL_FAILED = (ProviderFailed, DeadlinePassed, BudgetSpent)
+"""What a model does wrong or what cannot be paid for: what is there already can stand in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,15 @@ async def draw(
     wanted = 0 if logprobs and "logprobs" in model.supports else None
     if "n" in model.supports:
         sampling = _seeded(sampling, model, first)
-        together = partial(ask, messages, model=model, sampling=sampling, n=count, top_logprobs=wanted)
+        together = partial(
+            ask, messages, model=model, sampling=sampling, n=count, top_logprobs=wanted, sample=first
+        )
         completions = await surviving(ask, [together], [f"drawing {count} of the samples"])
     else:
         calls = [
             partial(
                 ask, messages, model=model, sampling=_seeded(sampling, model, first + number),
-                top_logprobs=wanted,
+                top_logprobs=wanted, sample=first + number,
             )
             for number in range(count)
         ]  # fmt: skip
@@ -76,7 +78,7 @@ async def surviving(
     Raises the last of these errors when every call failed, and at once any other `OrcError`.
     """
     results: dict[int, T] = {}
-    failures: list[ProviderFailed | DeadlinePassed] = []
+    failures: list[ProviderFailed | DeadlinePassed | BudgetSpent] = []
     others: list[OrcError] = []
 
     async def run(index: int, call: Callable[[], Awaitable[T]]) -> None:

@@ -27,6 +27,7 @@ class OnModel:
         top_logprobs: int | None = None,
         aside: bool = False,
         steps: int | None = None,
+        sample: int | None = None,
     ) -> Completion:
         return await self._ask(
             messages,
@@ -36,6 +37,7 @@ class OnModel:
             top_logprobs=top_logprobs,
             aside=aside,
             steps=steps,
+            sample=sample,
         )
 
     async def run(self, ensemble: Ensemble, inputs: JsonObject) -> JsonValue:

@@ -13,11 +13,15 @@ from rich.text import Text
 from llm_orc.domain.events import (
     AgentFinished,
     AgentStarted,
+    CallRetried,
+    CircuitChanged,
     Event,
     FellBack,
+    HostThrottled,
     ItemFinished,
     ModelAnswered,
     RoundFinished,
+    RunEnding,
     RunFinished,
     RunStarted,
     StrategyStep,
@@ -26,7 +30,7 @@ from llm_orc.domain.events import (
 )
 from llm_orc.domain.outcome import NO_USAGE, Answered, Effort, Failed, Outcome, Skipped
 from llm_orc.domain.text import dollars, mark, one_line, result_line, safe, seconds
-from llm_orc.trace.progress import fell_back, summary
+from llm_orc.trace.progress import ending, summary, warning
 
 _COLOURS = {Answered: "green", Failed: "red", Skipped: "yellow"}
 _NARROW = 56
@@ -55,7 +59,6 @@ class LiveView:
         self._tokens = 0
 
     def __enter__(self) -> LiveView:
-        self._live.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -65,14 +68,18 @@ class LiveView:
         match event.what:
             case RunStarted(ensemble=name, layers=layers, depends_on=needs):
                 self._name, self._layers, self._needs, self._began = name, layers, needs, event.ts
+                # Not before: what is wrong with a file is said without a picture.
+                self._live.start()
             case AgentStarted(agent=agent, model=model):
                 self._start(agent, model, event.ts)
             case AgentFinished(agent=agent, outcome=outcome) if agent in self._needs:
                 self._ended[agent] = outcome
             case ModelAnswered(usage=usage):
                 self._tokens += usage.input_tokens + usage.output_tokens
-            case Warned(message=message):
-                self._warn(message)
+            case Warned() | CallRetried() | CircuitChanged() | HostThrottled() as what:
+                self._warn(warning(what))
+            case RunEnding() as what:
+                self._console.print(_text(ending(what), "yellow"))
             case RunFinished(result=result):
                 self._live.stop()
                 self._console.print(self._table(self._console.width, len(self._needs)))
@@ -102,8 +109,8 @@ class LiveView:
                 self._doing[agent] = message
             case ToolCalled(agent=agent, tool=tool) if agent in self._needs:
                 self._doing[agent] = f"calls {tool}"
-            case FellBack(agent=agent, to=model):
-                self._warn(fell_back(what))
+            case FellBack(agent=agent, to=model) as what:
+                self._warn(warning(what))
                 self._models[agent] = model
 
     def _warn(self, message: str) -> None:

@@ -8,11 +8,16 @@ from typing import TypeAlias
 from llm_orc.domain.events import (
     AgentFinished,
     AgentStarted,
+    CallRetried,
+    CircuitChanged,
     Event,
     FellBack,
+    HostThrottled,
     ModelAnswered,
     Planned,
+    RunEnding,
     RunFinished,
+    RunStarted,
     ScriptLogged,
     StrategyStep,
     ToolAnswered,
@@ -22,6 +27,7 @@ from llm_orc.domain.outcome import Outcome, RunResult, Skipped
 from llm_orc.domain.plan import Plan
 from llm_orc.domain.text import dollars, mark, one_line, result_line, safe, seconds, tokens
 
+Unexpected: TypeAlias = Warned | FellBack | CallRetried | CircuitChanged | HostThrottled
 Detailed: TypeAlias = Planned | AgentStarted | ModelAnswered | ToolAnswered | StrategyStep | ScriptLogged
 
 
@@ -40,10 +46,12 @@ class PlainProgress:
                     self._write(line)
             case RunFinished(result=result):
                 self._write(summary(result))
-            case Warned(message=message):
-                self._write(f"warning: {message}")
-            case FellBack() as what:
-                self._write(f"warning: {fell_back(what)}")
+            case RunStarted(attempt=attempt) if attempt > 1:
+                self._write(f"resumed: attempt {attempt}")
+            case Warned() | FellBack() | CallRetried() | CircuitChanged() | HostThrottled() as what:
+                self._write(f"warning: {warning(what)}")
+            case RunEnding() as what:
+                self._write(ending(what))
             case (
                 Planned()
                 | AgentStarted()
@@ -65,6 +73,8 @@ class PlainProgress:
                 return f"· plan {step}: {one_line(_chosen(plan), self._width)}"
             case AgentStarted(agent=agent, model=model):
                 return f"· {agent} starts" + (f" on {model}" if model else "")
+            case ModelAnswered(agent=agent, model=model, source="cache" | "journal" as source):
+                return f"· {agent}: the answer of {model} is in the {source}"
             case ModelAnswered(agent=agent, model=model):
                 return f"· {agent}: {model} answered after {seconds(what.duration_s)}" + (
                     f", {seconds(what.load_seconds)} of them to load" if what.load_seconds else ""
@@ -85,9 +95,29 @@ def _chosen(plan: Plan) -> str:
     return listed + unloaded + (f"; {plan.route.note}" if plan.route.note else "")
 
 
-def fell_back(what: FellBack) -> str:
-    """Another model than the first one answers: its user should know, and why."""
-    return f"{what.agent}: {what.to} is asked instead of {what.model}: {one_line(what.cause.message, 200)}"
+def warning(what: Unexpected) -> str:
+    """What goes otherwise than its user would expect, and why."""
+    match what:
+        case Warned(message=message):
+            return message
+        case FellBack(agent=agent, model=model, to=other, cause=cause):
+            return f"{agent}: {other} is asked instead of {model}: {one_line(cause.message, 200)}"
+        case CallRetried(agent=agent, cause=cause, attempt=attempt, wait_s=wait):
+            return f"{agent}: attempt {attempt} in {seconds(wait)}: {one_line(cause.message, 200)}"
+        case HostThrottled(host=host, at_once=at_once, pause_s=pause):
+            return f"{host} gets too much: {at_once} at once from now on, none for {seconds(pause)}"
+        case CircuitChanged(host=host, state="open"):
+            return f"{host} failed too often and is left alone for a while"
+        case CircuitChanged(host=host, state="half_open"):
+            return f"{host} is tried again"
+        case CircuitChanged(host=host):
+            return f"{host} answers again"
+
+
+def ending(what: RunEnding) -> str:
+    """Why nothing more is begun, and what is waited for."""
+    waits = f"; waiting for {what.under_way} under way, Ctrl-C again cancels" if what.under_way else ""
+    return f"ending: {one_line(what.cause.message, 200)}{waits}"
 
 
 def agent_lines(agent: str, outcome: Outcome, width: int) -> list[str]:

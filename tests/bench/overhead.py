@@ -18,6 +18,7 @@ from llm_orc.domain.model import Model
 from llm_orc.plan.task_typing import task_of
 from llm_orc.run.run import run_ensemble
 from llm_orc.strategies.single import Single
+from tests.treated import treated
 
 from .dags import Dag, chain, fan, layered
 
@@ -74,7 +75,7 @@ async def ours(ensemble: Ensemble, observers: list) -> object:
     return await run_ensemble(
         ensemble,
         {"input": "go"},
-        provider_of=lambda model: provider,
+        treatment=treated(provider),
         strategy_of=lambda name: strategy,
         task_of=task_of,
         observers=observers,

@@ -14,6 +14,7 @@ from llm_orc.plan.task_typing import task_of
 from llm_orc.run.run import run_ensemble
 from llm_orc.strategies.single import Single
 from tests.dags import ragged_dag
+from tests.treated import treated
 
 from .overhead import ensemble_of
 
@@ -43,7 +44,7 @@ def main(size: int = 300) -> None:
         lambda: run_ensemble(
             ensemble,
             {"input": "go"},
-            provider_of=lambda m: provider,
+            treatment=treated(provider),
             strategy_of=lambda n: strategy,
             task_of=task_of,
         )

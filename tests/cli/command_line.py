@@ -37,7 +37,8 @@ class CommandLine:
     def __init__(self, folder: Path, home: Path) -> None:
         self.folder = folder
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_LEAKS)}
-        self.environment = {**kept, "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config")}
+        quiet = {"LLM_ORC_RETRIES": "0", "LLM_ORC_CACHE": "off", "LLM_ORC_GRACE_SECONDS": "0"}
+        self.environment = {**kept, **quiet, "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config")}
 
     def __call__(self, *arguments: str, stdin: str | bytes | None = None, **variables: str) -> Done:
         """The finished process. `variables` are added to its environment."""

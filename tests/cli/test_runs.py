@@ -216,7 +216,7 @@ def test_a_journal_that_cannot_be_used_is_one_clear_error(project):
         assert (done.returncode, done.stdout) == (5, ""), command
         error, hint = done.stderr.splitlines()
         assert error.startswith("error: the journal of runs ")
-        assert error.endswith(": it is not a journal")
+        assert error.endswith(": it is no file of SQLite")
         assert "--runs PATH" in hint
     assert not (project.folder / "ran").exists()
     assert project("invoke", "e.yaml", "hi", "--runs", "other.db").returncode == 0

@@ -170,8 +170,8 @@ def test_a_secret_in_a_file_is_refused_and_not_shown(llm_orc):
 @pytest.mark.parametrize(
     ("keys", "feature"),
     [
-        ({"cache": "run"}, "cache"),
-        ({"retries": {"max": 2}}, "retries"),
+        ({"variants": [{"name": "v"}]}, "variants"),
+        ({"demos": {"select": "knn"}}, "demos select"),
     ],
 )
 def test_what_is_not_available_yet_is_named(llm_orc, keys, feature):

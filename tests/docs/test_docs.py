@@ -69,7 +69,10 @@ def test_every_program_runs(block: Block, project: Path):
 
 @pytest.mark.parametrize("block", blocks("yaml"), ids=str)
 def test_every_yaml_block_has_no_problems(block: Block, tmp_path: Path):
-    name = "ensemble.yaml" if "agents" in yaml.safe_load(block.text) else "models.yaml"
+    keys = yaml.safe_load(block.text).keys()
+    name = "ensemble.yaml" if "agents" in keys else "models.yaml"
+    if not keys & {"agents", "models", "profiles", "default", "vram_gb"}:
+        name = "config.yaml"
     (tmp_path / name).write_text(block.text, encoding="utf-8")
     assert Orchestrator(tmp_path).check(tmp_path / name) == ()
 

@@ -25,6 +25,7 @@ from llm_orc.domain.model import Model, Price, Sampling
 MODEL = Model(name="m", provider="p", wire_name="w")
 REQUEST = Request(model=MODEL, messages=(Message("user", "hello"),))
 OTHERWISE = {
+    "sample": [1],
     "messages": [
         (), (Message("user", "hello"),) * 2, (Message("system", "hello"),), (Message("user", "hell"),),
         (Message("user", "hello", (ToolCall("1", "t", {}),)),), (Message("user", "hello", (), "1"),),

@@ -34,6 +34,7 @@ from llm_orc.spec.json_schema import CheckedSchema
 from llm_orc.spec.template import compile_prompt
 from llm_orc.strategies.single import Single
 from tests.dags import dags
+from tests.treated import treated
 
 
 def model(name: str) -> Model:
@@ -55,7 +56,7 @@ async def run(made: Ensemble, answers=None, text: str = "hello", observers=()):
     return await run_ensemble(
         made,
         {"input": text},
-        provider_of=lambda m: provider,
+        treatment=treated(provider),
         strategy_of=lambda n: Single(),
         task_of=task_of,
         observers=observers,

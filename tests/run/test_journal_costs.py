@@ -99,6 +99,23 @@ async def test_samples_that_were_not_drawn_are_as_dear_as_those_that_were(projec
     assert saved(project, "early_stopping", since=time() + 60) == (0, 0, 0)
 
 
+async def test_an_answer_from_the_cache_saves_what_it_cost_before(project):
+    sure = {"name": "a", "temperature": 0, "cache": "project"}
+    for _ in range(3):
+        await run(project, sure, {"name": "b", "model": "unpriced", "temperature": 0, "cache": "project"})
+    assert costs(project, ensemble="e").total.cost_usd == pytest.approx(CHEAP)
+    assert saved(project, "caching") == (4, 2 * CHEAP, 2)
+
+
+async def test_an_answer_whose_first_call_is_not_recorded_saves_what_the_model_costs(project):
+    await run(project, {"name": "a", "temperature": 0, "cache": "project"})
+    (project / ".llm-orc" / "runs.db").rename(project / "old.db")
+    await run(project, {"name": "a", "temperature": 0, "cache": "project"})
+    assert saved(project, "caching") == (1, 0, 1)
+    await run(project, {"name": "other"})
+    assert saved(project, "caching") == (1, CHEAP, 0)
+
+
 CASCADE = {"name": "a", "strategy": {"type": "cascade", "models": ["cheap", "dear"], "threshold": 0.5}}
 
 

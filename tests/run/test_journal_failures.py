@@ -15,7 +15,7 @@ import pytest
 from llm_orc import Orchestrator
 from llm_orc.errors import JournalFailed, NotFound
 from llm_orc.providers.scripted import Scripted
-from llm_orc.run import journal_file
+from llm_orc.run import database
 from llm_orc.run.journal_reading import Runs
 from llm_orc.run.journal_schema import MIGRATIONS
 from llm_orc.run.processes import has_ended, this_process
@@ -39,7 +39,7 @@ def ensemble(tmp_path: Path) -> Path:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lock is waited for as short as can be."""
-    monkeypatch.setattr(journal_file, "BUSY_SECONDS", 0.0)
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.0)
 
 
 async def recorded(ensemble: Path, runs: Path, answers=None) -> object:
@@ -63,9 +63,9 @@ async def refused(ensemble: Path, runs: Path) -> JournalFailed:
 async def test_a_file_that_is_no_journal_is_left_as_it_is(ensemble, tmp_path):
     path = tmp_path / "runs.db"
     path.write_text("Dear diary, " * 100, encoding="utf-8")
-    assert "it is not a journal" in (await refused(ensemble, path)).message
+    assert "it is no file of SQLite" in (await refused(ensemble, path)).message
     assert path.read_text(encoding="utf-8").startswith("Dear diary")
-    with pytest.raises(JournalFailed, match="not a journal"):
+    with pytest.raises(JournalFailed, match="no file of SQLite"):
         Runs(path).newest()
 
 

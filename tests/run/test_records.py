@@ -70,7 +70,7 @@ def test_feedback_about_nothing_is_refused(records, run, agent, said):
 def test_a_damaged_file_is_said_to_be_one(records):
     records.path.parent.mkdir()
     records.path.write_bytes(b"this is no database at all" * 100)
-    with pytest.raises(JournalFailed, match="it is not a journal"):
+    with pytest.raises(JournalFailed, match="it is no file of SQLite"):
         list(records.evidence())
 
 

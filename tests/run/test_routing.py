@@ -275,7 +275,7 @@ async def test_what_was_scored_is_learned_and_changes_later_choices(project):
 async def test_records_that_cannot_be_read_stop_a_routed_run_before_it_starts(project):
     project.models(8, small=SMALL, large=LARGE)
     (project.folder / ".llm-orc" / "runs.db").write_text("no database " * 100)
-    with pytest.raises(JournalFailed, match="it is not a journal"):
+    with pytest.raises(JournalFailed, match="it is no file of SQLite"):
         await project.run([agent("a")])
 
 

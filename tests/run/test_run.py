@@ -15,8 +15,10 @@ from llm_orc.domain.wire import event_json, result_json
 from llm_orc.errors import Unreachable
 from llm_orc.plan.task_typing import task_of
 from llm_orc.providers.scripted import Scripted
+from llm_orc.run.ending import Ending
 from llm_orc.run.run import run_ensemble
 from llm_orc.strategies.single import Single
+from tests.treated import treated
 
 FREE = Model(
     name="free", provider="scripted", wire_name="free", price=Price(input_per_million=0, output_per_million=0)
@@ -40,14 +42,15 @@ def ensemble(*agents: Agent, outputs: tuple[str, ...] = ()) -> Ensemble:
     return Ensemble(name="test", agents={a.name: a for a in agents}, outputs=outputs or (agents[-1].name,))
 
 
-async def run(made: Ensemble, provider=None, **settings):
+async def run(made: Ensemble, provider=None, *, max_seconds=None, interrupt=None, **settings):
     provider = provider or Scripted()
     return await run_ensemble(
         made,
         {"input": "hello"},
-        provider_of=lambda m: provider,
+        treatment=treated(provider),
         strategy_of=lambda n: Single(),
         task_of=task_of,
+        ending=Ending(interrupt=interrupt, max_seconds=max_seconds, grace_seconds=0),
         **settings,
     )
 

@@ -158,8 +158,7 @@ def test_a_failure_means_what_the_file_says(load: Load, written: str, meaning: o
     [
         ("routing: {router: lp}", "", []),
         ("routing: {router: fixed}\ncache: off\nretries: {max: 0}\nguardrails: warn", "", []),
-        ("budget: {usd: 1}\ncache: run\nretries: {max: 2}\nguardrails: strict\nquality: high", "",
-         ["budget", "retries", "cache"]),
+        ("budget: {usd: 1}\ncache: run\nretries: {max: 2}\nguardrails: strict\nquality: high", "", []),
         ("defaults: {strategy: vote}", "", []),
         ("", "variants: [{name: v, prompt: x}], min_quality: 1",
          ["agent 'a': variants"]),

@@ -87,11 +87,11 @@ def test_the_problems_of_a_held_ensemble_are_reported_with_its_own_file(project)
 
 
 def test_what_a_held_ensemble_cannot_do_yet_is_listed(project):
-    write(project, "later", "name: later\nagents: [{name: a, model: scripted/m, budget: {calls: 1}}]\n")
+    write(project, "later", "name: later\nagents: [{name: a, model: scripted/m, variants: [{name: v}]}]\n")
     loaded = Orchestrator(project).load(
         write(project, "t", "name: t\nagents: [{name: a, ensemble: later}]\n")
     )
-    assert loaded.unavailable == ("ensemble 'later': agent 'a': budget",)
+    assert loaded.unavailable == ("ensemble 'later': agent 'a': variants",)
 
 
 def test_fallbacks_are_read_in_order_profiles_with_their_own(project):

@@ -1,0 +1,215 @@
+"""Budgets: reserve before a call is sent, settle when it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import anyio
+
+from llm_orc.domain.completion import Request, Usage
+from llm_orc.domain.model import Model
+from llm_orc.domain.policy import Budget
+from llm_orc.domain.text import dollars
+from llm_orc.errors import BudgetSpent
+
+WARN_AT = 0.8
+USUAL_OUTPUT = 256
+"""Tokens that an answer is expected to have where nothing says, until one of the model's is known."""
+BYTES_PER_TOKEN = 4
+_PER_MESSAGE = 16
+"""Tokens that a chat template may add to each message; more than any that is known."""
+
+Warn = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Amount:
+    """Money, tokens and calls."""
+
+    usd: float = 0.0
+    tokens: int = 0
+    calls: int = 0
+
+    def add(self, other: Amount, sign: int = 1) -> None:
+        self.usd += sign * other.usd
+        self.tokens += sign * other.tokens
+        self.calls += sign * other.calls
+
+
+class Purse:
+    """What one budget holds: what was spent of it, and what is reserved for calls under way.
+
+    `whose` begins the sentences about it. When the `run`'s is spent, the run ends; it knows already what
+    earlier attempts at the run spent. `elsewhere` is what others spend of the same money.
+    """
+
+    def __init__(
+        self,
+        budget: Budget,
+        whose: str,
+        warn: Warn,
+        *,
+        run: bool = False,
+        elsewhere: Callable[[], Amount] | None = None,
+    ) -> None:
+        self.budget = budget
+        self.whose = whose
+        self.run = run
+        self.spent = Amount()
+        self._reserved = Amount()
+        self._elsewhere = elsewhere
+        self._warn = warn
+        self._warned: set[str] = set()
+        self._unpriced: set[str] = set()
+        self._settled = anyio.Event()
+
+    async def reserve(self, request: Request, expected: Amount) -> Amount:
+        """Waits for calls under way where they may leave enough. Raises `BudgetSpent` where nothing does."""
+        if request.model.price is None and self.budget.usd is not None:
+            self._unknown_price(request.model)
+        wanted = self._worst(request) if self.budget.strict else expected
+        while (short := self._short_of(wanted)) and self._reserved.calls:
+            await self._settled.wait()
+        if short:
+            raise self._spent(short, "a higher limit lets the run be resumed")
+        self._reserved.add(wanted)
+        return wanted
+
+    def settle(self, reserved: Amount, taken: Amount) -> None:
+        """A call has ended, and took this."""
+        self._reserved.add(reserved, -1)
+        self.count(taken)
+        self._settled.set()
+        self._settled = anyio.Event()
+
+    def count(self, taken: Amount) -> None:
+        """Something was spent."""
+        self.spent.add(taken)
+        for limit, used, said in self._limits(self.spent):
+            if used >= WARN_AT * limit and said not in self._warned:
+                self._warned.add(said)
+                self._warn(f"{self.whose}: {used / limit:.0%} of {said} is spent")
+
+    def _short_of(self, wanted: Amount) -> str:
+        """Which limit does not allow it; "" where all do. Unless it is strict, a budget of which anything is
+        left pays for a call."""
+        needed = Amount(calls=1)
+        for part in (self.spent, self._reserved):
+            needed.add(part)
+        if self.budget.strict:
+            needed.add(Amount(usd=wanted.usd, tokens=wanted.tokens))
+        for limit, used, said in self._limits(needed):
+            is_exact = self.budget.strict or limit is self.budget.calls
+            if used > limit * (1 + 1e-9) if is_exact else used >= limit:
+                return f"{said} does not allow another call"
+        return ""
+
+    def _limits(self, amount: Amount) -> Iterator[tuple[float, float, str]]:
+        budget = self.budget
+        others = Amount() if self._elsewhere is None else self._elsewhere()
+        if budget.usd is not None:
+            yield budget.usd, amount.usd + others.usd, f"the budget of {dollars(budget.usd)}"
+        if budget.tokens is not None:
+            yield budget.tokens, amount.tokens + others.tokens, f"the budget of {budget.tokens:,} tokens"
+        if budget.calls is not None:
+            yield budget.calls, amount.calls + others.calls, f"the budget of {budget.calls:,} calls"
+
+    def _worst(self, request: Request) -> Amount:
+        """The most that a call can take. Raises `BudgetSpent` where that has no end."""
+        written = request.sampling.max_tokens or request.model.context
+        if written is None and (self.budget.tokens is not None or self.budget.usd is not None):
+            raise self._spent(
+                f"a strict budget cannot bound a call of {request.model.name!r}",
+                "give it max_tokens, or its catalogue entry a context",
+            )
+        return amount_of(request, read_at_most(request), written or 0)
+
+    def _spent(self, what: str, hint: str) -> BudgetSpent:
+        return BudgetSpent(f"{self.whose}: {what}", hint=hint, ends_run=self.run)
+
+    def _unknown_price(self, model: Model) -> None:
+        if self.budget.strict:
+            raise self._spent(
+                f"a strict budget cannot bound a call of {model.name!r}: its price is unknown",
+                "give its catalogue entry a price",
+            )
+        if model.name not in self._unpriced:
+            self._unpriced.add(model.name)
+            self._warn(f"{self.whose}: the price of {model.name!r} is unknown: its calls are not counted")
+
+
+class Purses:
+    """The purses that a call is paid from: the agent's, those of what is around it, the run's."""
+
+    def __init__(self, purses: Sequence[Purse] = ()) -> None:
+        self._purses = tuple(purses)
+
+    def and_also(self, purse: Purse | None) -> Purses:
+        """These, and one more that is asked first."""
+        return self if purse is None else Purses((purse, *self._purses))
+
+    @asynccontextmanager
+    async def paying(self, request: Request, expected: Amount) -> AsyncIterator[list[Amount]]:
+        """Reserved in all of them while the block lasts; what the block puts into the list was taken."""
+        held: list[tuple[Purse, Amount]] = []
+        taken: list[Amount] = []
+        try:
+            for purse in self._purses:
+                held.append((purse, await purse.reserve(request, expected)))
+            yield taken
+        finally:
+            total = Amount()
+            for each in taken:
+                total.add(each)
+            for purse, reserved in held:
+                purse.settle(reserved, total)
+
+    def recall(self, taken: Amount) -> None:
+        """An earlier attempt at the run has paid for it."""
+        for purse in self._purses:
+            if not purse.run:
+                purse.count(taken)
+
+
+class Expectations:
+    """What a call will take: what is asked, and as much output as the model's answers had so far."""
+
+    def __init__(self) -> None:
+        self._written: dict[str, tuple[int, int]] = {}
+
+    def of(self, request: Request) -> Amount:
+        answers, tokens = self._written.get(request.model.name, (0, 0))
+        usual = tokens / answers if answers else USUAL_OUTPUT
+        if request.sampling.max_tokens is not None:
+            usual = min(usual, request.sampling.max_tokens)
+        return amount_of(request, input_bytes(request) // BYTES_PER_TOKEN, int(usual))
+
+    def learn(self, request: Request, usage: Usage) -> None:
+        answers, tokens = self._written.get(request.model.name, (0, 0))
+        self._written[request.model.name] = (answers + request.n, tokens + usage.output_tokens)
+
+
+def amount_of(request: Request, read: int, written_each: int) -> Amount:
+    """A call that reads and, in each of its answers, writes so many tokens."""
+    written = written_each * request.n
+    price = request.model.price
+    usd = 0.0
+    if price is not None:
+        usd = (read * price.input_per_million + written * price.output_per_million) / 1e6
+    return Amount(usd=usd, tokens=read + written, calls=1)
+
+
+def input_bytes(request: Request) -> int:
+    """Of all that is sent, in UTF-8."""
+    texts = [message.content for message in request.messages]
+    texts += [str(message.tool_calls) for message in request.messages if message.tool_calls]
+    texts += [str(request.schema)] if request.schema is not None else []
+    texts += [f"{tool.name}{tool.description}{tool.parameters}" for tool in request.tools]
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+
+
+def read_at_most(request: Request) -> int:
+    """No tokeniser makes more than one token of a byte."""
+    return input_bytes(request) + _PER_MESSAGE * (len(request.messages) + 1)

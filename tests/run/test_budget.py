@@ -1,0 +1,181 @@
+"""What a run may spend, and that it spends no more."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from llm_orc import Orchestrator
+from llm_orc.domain.completion import Choice, Completion, Message, Request, Usage
+from llm_orc.domain.model import Model, Price, Sampling
+from llm_orc.domain.policy import Budget
+from llm_orc.errors import BudgetSpent
+from llm_orc.providers.scripted import Scripted
+from llm_orc.run.budget import Amount, Expectations, Purse, Purses
+from llm_orc.run.calls import taken_by
+
+PRICED = {"provider": "scripted", "price": {"input": 1_000_000, "output": 1_000_000}, "context": 100}
+
+
+def project_of(folder: Path, text: str, *, config: str = "concurrency: 9\n", **models) -> Path:
+    (folder / ".llm-orc").mkdir()
+    (folder / ".llm-orc" / "models.yaml").write_text(json.dumps({"models": models or {"m": PRICED}}))
+    (folder / ".llm-orc" / "config.yaml").write_text(config)
+    (folder / "e.yaml").write_text(text)
+    return folder / "e.yaml"
+
+
+def many(agents: int, top: str = "", each: str = "") -> str:
+    lines = "\n".join(f"  - {{name: a{n}, model: m, {each}}}" for n in range(agents))
+    return f"name: many\n{top}\nagents:\n{lines}\n"
+
+
+def costing(usd: int, under_way: list[int] | None = None):
+    """Each answer costs so many dollars, and is a moment under way."""
+
+    async def answer(request):
+        if under_way is not None:
+            under_way[0] += 1
+            under_way[1] = max(under_way)
+        await anyio.lowlevel.checkpoint()
+        if under_way is not None:
+            under_way[0] -= 1
+        return Completion(choices=(Choice(text="x"),), usage=Usage(output_tokens=usd))
+
+    return answer
+
+
+async def run(folder: Path, path: Path, answer, **options):
+    events = []
+    provider = Scripted(answer)
+    async with Orchestrator(folder, providers={"scripted": provider}) as orchestrator:
+        result = await orchestrator.invoke(path, "hi", observers=[events.append], **options)
+    said = [event.what.message for event in events if event.what.type == "warned"]
+    return result, len(provider.requests), said
+
+
+@pytest.mark.parametrize(
+    ("budget", "made"),
+    [({"calls": 7}, 7), ({"usd": 9}, 9), ({"tokens": 9}, 9), ({"usd": 1000, "calls": 3}, 3)],
+)
+async def test_a_run_stops_at_its_limit_with_what_it_has(tmp_path, budget, made):
+    path = project_of(tmp_path, many(20, f"budget: {json.dumps(budget)}\nconcurrency: 1"))
+    result, calls, _ = await run(tmp_path, path, costing(1))
+    assert (result.status, result.exit_code, result.ended_by.kind) == ("partial", 3, "budget_spent")
+    assert calls == made
+    assert sum(outcome.__class__.__name__ == "Answered" for outcome in result.agents.values()) == made
+
+
+async def test_flags_go_before_the_file_and_the_file_before_settings(tmp_path):
+    path = project_of(tmp_path, many(9, "concurrency: 1\nbudget: {calls: 4}"), config="budget: {calls: 2}\n")
+    assert (await run(tmp_path, path, costing(1)))[1] == 4
+    assert (await run(tmp_path, path, costing(1), budget=Budget(calls=5)))[1] == 5
+
+
+async def test_most_of_a_budget_is_a_warning(tmp_path):
+    path = project_of(tmp_path, many(9, "concurrency: 1\nbudget: {calls: 10}"))
+    _, calls, said = await run(tmp_path, path, costing(1))
+    assert (calls, said) == (9, ["the run: 80% of the budget of 10 calls is spent"])
+
+
+async def test_an_agent_has_a_budget_of_its_own(tmp_path):
+    text = (
+        "name: own\nagents:\n"
+        "  - {name: votes, model: m, budget: {calls: 3}, strategy: {type: self_consistency, samples: 6}}\n"
+        "  - {name: after, model: m, depends_on: [votes]}\noutput: after\n"
+    )
+    path = project_of(tmp_path, text, m={**PRICED, "supports": ["sampling"]})
+    result, calls, _ = await run(tmp_path, path, costing(1))
+    assert (result.status, calls, result.agents["votes"].confidence) == ("succeeded", 4, 1.0)
+
+
+async def test_an_agent_that_cannot_pay_at_all_fails(tmp_path):
+    path = project_of(tmp_path, many(1, each="budget: {usd: 0.5, strict: true}"))
+    result, calls, _ = await run(tmp_path, path, costing(1))
+    assert (result.status, calls, result.agents["a0"].cause.exit_code) == ("failed", 0, 3)
+
+
+async def test_an_ensemble_within_keeps_to_its_own_budget(tmp_path):
+    (tmp_path / "inner.yaml").write_text(many(5, "concurrency: 1\nbudget: {calls: 2}"))
+    path = project_of(tmp_path, "name: outer\nagents:\n  - {name: o, ensemble: inner.yaml}\n")
+    result, calls, _ = await run(tmp_path, path, costing(1))
+    assert (calls, result.agents["o"].cause.kind) == (2, "budget_spent")
+
+
+async def test_a_price_that_is_unknown_is_said_and_not_counted_as_nothing(tmp_path):
+    path = project_of(tmp_path, many(2, "budget: {usd: 1}"), m={"provider": "scripted"})
+    result, calls, said = await run(tmp_path, path, costing(1))
+    assert (result.status, calls, result.cost_usd) == ("succeeded", 2, None)
+    assert said == ["the run: the price of 'm' is unknown: its calls are not counted"]
+
+
+@pytest.mark.parametrize(
+    ("model", "budget", "what"),
+    [
+        ({"provider": "scripted"}, "usd: 1", "its price is unknown"),
+        ({"provider": "scripted"}, "tokens: 9", "a strict budget cannot bound a call of 'm'"),
+    ],
+)
+async def test_a_strict_budget_makes_no_call_that_it_cannot_bound(tmp_path, model, budget, what):
+    path = project_of(tmp_path, many(1, f"budget: {{{budget}, strict: true}}"), m=model)
+    result, calls, _ = await run(tmp_path, path, costing(1))
+    assert (calls, result.exit_code) == (0, 3)
+    assert what in result.ended_by.message
+
+
+async def test_the_budget_of_a_day_holds_for_all_runs(tmp_path):
+    path = project_of(tmp_path, many(4, "concurrency: 1"), config="daily_budget: {calls: 6}\n")
+    assert (await run(tmp_path, path, costing(1)))[1] == 4
+    result, calls, _ = await run(tmp_path, path, costing(1))
+    assert (calls, result.exit_code) == (2, 3)
+    assert result.ended_by.message.startswith("the project's day: the budget of 6 calls")
+
+
+MODEL = Model(
+    name="m", provider="s", wire_name="m", price=Price(input_per_million=1e6, output_per_million=1e6)
+)
+
+
+@given(
+    limit=some.integers(1, 400),
+    calls=some.lists(some.tuples(some.integers(1, 30), some.integers(0, 30)), max_size=30),
+)
+async def test_a_strict_budget_is_never_exceeded(limit, calls):
+    """Each call may write `most` tokens and writes fewer; all are made at once."""
+    purse = Purse(Budget(usd=limit, strict=True), "it", lambda said: None)
+    purses, expectations = Purses([purse]), Expectations()
+
+    async def call(most: int, written: int) -> None:
+        request = Request(model=MODEL, messages=(Message("user", "hi"),), sampling=Sampling(max_tokens=most))
+        try:
+            async with purses.paying(request, expectations.of(request)) as taken:
+                await anyio.lowlevel.checkpoint()
+                usage = Usage(input_tokens=2, output_tokens=min(most, written))
+                taken.append(taken_by(request, usage))
+        except BudgetSpent:
+            refused.append(most)
+        assert purse.spent.usd <= limit
+
+    refused: list[int] = []
+    async with anyio.create_task_group() as tasks:
+        for most, written in calls:
+            tasks.start_soon(call, most, written)
+    assert purse.spent.usd <= limit
+    assert purse.spent.calls == len(calls) - len(refused)
+
+
+async def test_what_is_reserved_is_given_back():
+    purse = Purse(Budget(calls=1), "it", lambda said: None)
+    request = Request(model=MODEL, messages=(Message("user", "hi"),))
+    with pytest.raises(ZeroDivisionError):
+        async with Purses([purse]).paying(request, Amount(calls=1)):
+            raise ZeroDivisionError
+    async with Purses([purse]).paying(request, Amount(calls=1)) as taken:
+        taken.append(Amount(calls=1))
+    with pytest.raises(BudgetSpent, match="does not allow another call"):
+        await purse.reserve(request, Amount(calls=1))
