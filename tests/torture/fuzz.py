@@ -1,4 +1,4 @@
-"""Fuzzed ensemble files through `validate`, `graph` and `plan`: no traceback, no hang, no memory that explodes.
+"""Fuzzed ensemble files through `validate`, `graph` and `plan`: no traceback, no hang, no memory that grows.
 
 `python -m tests.torture.fuzz --seeds 1234-1234` tries one file again; failing ones are kept in `--keep`.
 """
@@ -162,7 +162,10 @@ def _keep(result: dict[str, Any], folder: Path) -> None:
     text = "\n\n".join([f"lay at {made.place} ({made.kind})", *result["failures"]])
     (folder / f"{result['seed']}.txt").write_text(text, encoding="utf-8")
     last = [failure.strip().splitlines() for failure in result["failures"]]
-    print(f"seed {result['seed']} ({made.kind}): {'; '.join(f'{each[0]} … {each[-1]}' for each in last)}", flush=True)
+    print(
+        f"seed {result['seed']} ({made.kind}): {'; '.join(f'{each[0]} … {each[-1]}' for each in last)}",
+        flush=True,
+    )
 
 
 def _tell(found: Found, took: float) -> None:

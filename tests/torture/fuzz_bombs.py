@@ -65,7 +65,9 @@ def deep(chance: Random) -> str:
 def long_text(chance: Random) -> str:
     """A scalar, a key, a line, a comment, or spaces, of up to 1.2 MB."""
     size = chance.choice([10_000, 300_000, 1_000_000, 1_200_000])
-    unit = chance.choice(["x", " ", "é", "😀", "a b ", "{{", "%", "\\", "\t", ": ", "- ", "#", "'", '"', "&a ", "!"])
+    unit = chance.choice(
+        ["x", " ", "é", "😀", "a b ", "{{", "%", "\\", "\t", ": ", "- ", "#", "'", '"', "&a ", "!"]
+    )
     text = unit * (size // len(unit.encode()))
     return chance.choice([
         f"name: {text}", f"{text}: 1", f'name: "{text}"', f"name: '{text}", f"# {text}\nname: x",
@@ -125,7 +127,9 @@ def many(chance: Random) -> str:
         return "a: 1\n" * count
     width = min(count, 600)
     middle = [f"name: m{i}, {SCRIPTED}, depends_on: [s]" for i in range(width)]
-    ends = [f"name: e{i}, {SCRIPTED}, depends_on: [{', '.join(f'm{j}' for j in range(width))}]" for i in range(5)]
+    ends = [
+        f"name: e{i}, {SCRIPTED}, depends_on: [{', '.join(f'm{j}' for j in range(width))}]" for i in range(5)
+    ]
     return agents(f"name: s, {SCRIPTED}", *middle, *ends)
 
 

@@ -1,5 +1,5 @@
-"""Takes seeds on standard input, holds their files against `validate`, `graph` and `plan`, and prints what each
-took: one line of JSON per file. It runs in a copy of the project, with a limit on its memory."""
+"""Takes seeds on standard input, holds their files against `validate`, `graph` and `plan`, and prints what
+each took: one line of JSON per file. It runs in a copy of the project, with a limit on its memory."""
 
 from __future__ import annotations
 
