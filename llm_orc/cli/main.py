@@ -34,6 +34,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "bench": ("llm_orc.cli.bench:bench", "Compare routers and strategies."),
     "runs": ("llm_orc.cli.runs:runs", "List, show, export and forget the runs that were recorded."),
     "serve": ("llm_orc.cli.serve:serve", "Serve a live page of runs."),
+    "doctor": ("llm_orc.cli.doctor:doctor", "Say what is wrong with a set-up, and how to mend it."),
     "config": ("llm_orc.cli.config:config", "Show each setting and where it came from."),
     "schema": ("llm_orc.cli.schema:schema", "Print the JSON Schema of a file format."),
 }

@@ -12,6 +12,7 @@ from llm_orc.cli.resume import resume_run
 from llm_orc.cli.run_chart import print_run
 from llm_orc.cli.runs_ab import compare_wordings
 from llm_orc.cli.runs_collect import collect_runs
+from llm_orc.cli.runs_cost import cost
 from llm_orc.cli.times import point_in_time
 from llm_orc.cli.write import print_json, print_table, write_atomically
 from llm_orc.domain.json import JsonObject
@@ -166,6 +167,7 @@ def prune_runs(
     click.echo(f"{count} would be forgotten" if dry_run else f"{count} forgotten", err=True)
 
 
+runs.add_command(cost)
 runs.add_command(resume_run)
 
 

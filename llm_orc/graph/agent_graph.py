@@ -26,7 +26,7 @@ class AgentGraph:
         if not nx.is_directed_acyclic_graph(self._dag):
             cycle = " -> ".join(edge[0] for edge in nx.find_cycle(self._dag))
             raise ValueError(f"cycle: {cycle}")
-        place = {name: index for index, name in enumerate(depends_on)}
+        self._place = place = {name: index for index, name in enumerate(depends_on)}
         self.depends_on: Mapping[str, tuple[str, ...]] = {
             name: tuple(dict.fromkeys(needs)) for name, needs in depends_on.items()
         }
@@ -53,14 +53,17 @@ class AgentGraph:
 
         An agent stands at the step at which it could start if every step took equally long.
         """
+        near = self._within(ready, horizon)
+        deepest = max((self.depth[name] for name in near), default=0)
         distance = dict.fromkeys(ready, 0)
-        for name in sorted(self._reachable(ready), key=self.depth.__getitem__):
+        for name in sorted(self._reachable(ready, deepest), key=self.depth.__getitem__):
             steps = [distance[need] + 1 for need in self.depends_on[name] if need in distance]
             distance.setdefault(name, max(steps, default=0))
-        steps_ahead = range(1, horizon + 1)
-        return tuple(
-            tuple(name for name in self.depends_on if distance.get(name) == step) for step in steps_ahead
-        )
+        found: list[list[str]] = [[] for _ in range(horizon + 1)]
+        for name in sorted(near, key=self._place.__getitem__):
+            if distance[name] <= horizon:
+                found[distance[name]].append(name)
+        return tuple(tuple(step) for step in found[1:])
 
     def critical_path(self, duration: Callable[[str], float]) -> tuple[tuple[str, ...], float]:
         """The path that takes longest, and how long: the least time the DAG can take (seconds)."""
@@ -81,12 +84,22 @@ class AgentGraph:
             end = before[end]
         return tuple(reversed(path)), total
 
-    def _reachable(self, names: Sequence[str]) -> set[str]:
+    def _within(self, names: Sequence[str], steps: int) -> set[str]:
+        """What can be reached in so many steps, the names themselves left out."""
+        found, last = set(names), list(names)
+        for _ in range(steps):
+            new = {each: None for name in last for each in self.dependents[name] if each not in found}
+            found.update(new)
+            last = list(new)
+        return found - set(names)
+
+    def _reachable(self, names: Sequence[str], deepest: int) -> set[str]:
+        """What can be reached on ways that go no deeper, the names themselves left out."""
         found: set[str] = set()
         stack = list(names)
         while stack:
             for dependent in self.dependents[stack.pop()]:
-                if dependent not in found:
+                if dependent not in found and self.depth[dependent] <= deepest:
                     found.add(dependent)
                     stack.append(dependent)
         return found - set(names)

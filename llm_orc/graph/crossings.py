@@ -45,7 +45,7 @@ def fewest_crossings(graph: Layered, first: Sequence[int]) -> Order:
 
     The same graph gives the same order: work is bounded by steps, not by time.
     """
-    start = _depth_first(graph, first)
+    start = depth_first(graph, first)
     best = min(swept(graph, start, _SWEEPS), key=lambda order: crossings(graph, order))
     sifted = _Sifted(graph, best)
     sifted.settle(range(len(start)))
@@ -221,7 +221,7 @@ def _sweep(graph: Layered, order: Order, place: list[int], *, downward: bool, fl
             place[node] = index
 
 
-def _depth_first(graph: Layered, first: Sequence[int]) -> Order:
+def depth_first(graph: Layered, first: Sequence[int]) -> Order:
     """Nodes as a depth-first walk meets them: a tree is drawn without crossings."""
     order: Order = [[] for _ in range(max(graph.depth, default=-1) + 1)]
     met = [False] * len(graph.depth)

@@ -17,6 +17,13 @@ import networkx as nx
 from llm_orc.graph.alignment import centres
 from llm_orc.graph.canonical import structural_order
 from llm_orc.graph.crossings import crossings, fewest_crossings
+from llm_orc.graph.large import (
+    few_crossings,
+    has_many_segments,
+    highest_rows,
+    is_huge,
+    near_centres,
+)
 from llm_orc.graph.layers import Layered, Order, layered, shortest_edges
 from llm_orc.graph.routes import Point, ports, straightened
 
@@ -96,9 +103,10 @@ class _Place:
 def lay_out(depends_on: Mapping[str, Sequence[str]], size_of: Mapping[str, Size]) -> Layout:
     """Draw a DAG, given as `name -> names it depends on`, with boxes of these sizes.
 
-    Edges are short in all, so a node without dependencies stands just above the first that needs it.
-    Names and their order do not matter, except that nodes with the same neighbours stand as in the
-    mapping, and that of two mirror images the one nearer to the mapping is taken.
+    Edges are short in all, so a node without dependencies stands just above the first that needs it; where
+    the DAG is very large, at the top. Names and their order do not matter, except that nodes with the same
+    neighbours stand as in the mapping, and that of two mirror images the one nearer to the mapping is taken.
+    Raises `UsageFailed` for what is too large to be drawn.
     """
     network: nx.Graph[str] = nx.Graph()
     network.add_nodes_from(depends_on)
@@ -137,13 +145,21 @@ def _packed(parts: Sequence[_Part]) -> list[_Place]:
 def _part(depends_on: Mapping[str, Sequence[str]], size_of: Mapping[str, Size]) -> _Part:
     index = {name: number for number, name in enumerate(depends_on)}
     up = [[index[need] for need in dict.fromkeys(needs)] for needs in depends_on.values()]
-    # From here nodes are numbered by structure, so that their names and order change nothing.
-    given = structural_order(up)
-    number = {node: place for place, node in enumerate(given)}
-    up = [sorted(number[need] for need in up[node]) for node in given]
-    graph = layered(up, shortest_edges(up))
-    order = _as_given(graph, fewest_crossings(graph, range(len(up))), given)
-    names = [list(depends_on)[node] for node in given]
+    if is_huge(up):
+        given = list(range(len(up)))
+        rows = highest_rows(up)
+    else:
+        # From here nodes are numbered by structure, so that their names and order change nothing.
+        given = structural_order(up)
+        number = {node: place for place, node in enumerate(given)}
+        up = [sorted(number[need] for need in up[node]) for node in given]
+        rows = shortest_edges(up)
+    is_large = has_many_segments(up, rows)
+    graph = layered(up, rows)
+    best = few_crossings(graph) if is_large else fewest_crossings(graph, range(len(up)))
+    order = _as_given(graph, best, given)
+    every = list(depends_on)
+    names = [every[node] for node in given]
     sizes = [size_of[name] for name in names]
     widths = [width for width, _ in sizes] + [0.0] * (len(graph.depth) - len(names))
 
@@ -151,7 +167,7 @@ def _part(depends_on: Mapping[str, Sequence[str]], size_of: Mapping[str, Size]) 
         between = _BESIDE if max(one, other) < graph.real else _PASSING
         return (widths[one] + widths[other]) / 2 + between
 
-    x = centres(graph, order, separation)
+    x = near_centres(graph, order, separation) if is_large else centres(graph, order, separation)
     left = min(at - width / 2 for at, width in zip(x, widths, strict=True))
     right = max(at + width / 2 for at, width in zip(x, widths, strict=True))
     return _Part(

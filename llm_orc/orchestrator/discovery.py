@@ -68,7 +68,7 @@ def servers(fleet: Fleet, urls: Sequence[str] = (), provider: str | None = None)
         for model in fleet.models.values()
         if model.provider in KINDS and (model.base_url or model.provider == "ollama")
     ]
-    wanted = [Server("ollama"), *(server for server in known if _is_near(server.host))]
+    wanted = [Server("ollama"), *(server for server in known if is_near(server.host))]
     wanted += [_keyed(Server(provider or "openai", url), known) for url in urls]
     once = {(server.provider, server.address): server for server in reversed(wanted)}
     return [server for server in reversed(once.values()) if provider in (None, server.provider)]
@@ -80,12 +80,17 @@ def _keyed(server: Server, known: Sequence[Server]) -> Server:
     return replace(server, api_key_env=next((each.api_key_env for each in same), None))
 
 
-def _is_near(host: str) -> bool:
+def is_near(host: str) -> bool:
     """This machine or its own network, by the form of the name."""
     try:
         return ip_address(host).is_private
     except ValueError:
         return "." not in host or host.endswith(_NEAR)
+
+
+def is_here(host: str) -> bool:
+    """This machine itself."""
+    return host in _HERE
 
 
 async def discover(servers: Sequence[Server]) -> list[Discovery]:
@@ -177,7 +182,7 @@ def _supports(details: JsonObject) -> list[JsonValue] | None:
 
 def _is_own(server: Server) -> bool:
     """Whether answers cost nothing: an Ollama that is near, anything on this machine."""
-    return _is_near(server.host) if server.provider == "ollama" else server.host in _HERE
+    return is_near(server.host) if server.provider == "ollama" else is_here(server.host)
 
 
 def _billions(value: JsonValue) -> float:

@@ -39,10 +39,15 @@ class Anthropic:
 
     def __init__(self, base_url: str | None = None, api_key_env: str | None = None) -> None:
         address = (base_url or BASE_URL).rstrip("/").removesuffix("/v1")
-        official = is_same_host(address, BASE_URL)
-        variable = api_key_env or (KEY_VARIABLE if official else None)
-        self._wire = Wire("anthropic", address, key=Key(variable), headers=_headers)
+        key = Key(self.key_variable(base_url, api_key_env))
+        self._wire = Wire("anthropic", address, key=key, headers=_headers)
         self._lanes = Lanes()
+
+    @staticmethod
+    def key_variable(base_url: str | None, api_key_env: str | None) -> str | None:
+        """The variable with the key for an address; None where no key is sent."""
+        official = is_same_host(base_url or BASE_URL, BASE_URL)
+        return api_key_env or (KEY_VARIABLE if official else None)
 
     async def complete(self, request: Request) -> Completion:
         if request.n > 1:

@@ -2,8 +2,7 @@
 
 What failed decides the error: no connection, or one cut before the reply was complete, is `Unreachable`;
 a reply that came too late is `DeadlinePassed`; a complete reply that makes no sense is `MalformedReply`;
-what the server itself calls an error is read in `faults`. Nothing is tried twice here.
-"""
+what the server itself calls an error is read in `faults`."""
 
 from __future__ import annotations
 
@@ -128,6 +127,10 @@ class Wire:
         except httpx.HTTPError as error:
             raise self._failure(error, place) from error
 
+    async def ready(self) -> None:
+        """Asks nobody. Raises `InvalidRequest` where the address or the proxy settings cannot be used."""
+        await self._opened("")
+
     async def aclose(self) -> None:
         client, self._client = self._client, None
         if client is not None:
@@ -186,7 +189,7 @@ class Wire:
                 # Loading the certificates takes 50 ms, and http:// has no use for them.
                 verify=url.scheme == "https",
             )
-        except (ValueError, ImportError) as error:
+        except (ValueError, ImportError, httpx.InvalidURL) as error:
             raise InvalidRequest(
                 f"{self._provider} at {self._host}: the proxy settings cannot be used",
                 hint="check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY",

@@ -22,7 +22,9 @@ class Key:
         """The key, looked up once. Raises `AuthenticationFailed` when there is none."""
         if self._variable is None or self._value is not None:
             return self._value
-        value = os.environ.get(self._variable) or await to_thread.run_sync(_from_keyring, self._variable)
+        value = os.environ.get(self._variable) or await to_thread.run_sync(
+            _from_keyring, self._variable, abandon_on_cancel=True
+        )
         if not value:
             raise AuthenticationFailed(
                 f"no API key: the environment variable {self._variable} is not set",

@@ -96,6 +96,10 @@ class Ollama:
         loaded = await self._wire.get("/api/ps", _loaded_gb)
         return await self._wire.get("/api/tags", lambda reply: _installed(reply, loaded))
 
+    async def version(self) -> str:
+        """The server's own version, such as `0.12.3`."""
+        return await self._wire.get("/api/version", lambda reply: as_text(reply.get("version"), "version"))
+
     async def described(self, wire_name: str) -> JsonObject:
         """What the server says of one model: its context, and what it can do."""
         return await self._wire.post(
@@ -130,11 +134,14 @@ def usual_address() -> str:
         return f"http://localhost:{PORT}"
     if "://" in host:
         return host
-    parts = urlsplit(f"http://{host}")
-    name = parts.hostname or "localhost"
+    try:
+        parts = urlsplit(f"http://{host}")
+        name, port = parts.hostname or "localhost", parts.port or PORT
+    except ValueError:  # the first call says that it is no address
+        return f"http://{host}"
     if name in ("0.0.0.0", "::"):  # a client can only call one address
         name = "localhost"
-    return f"http://{f'[{name}]' if ':' in name else name}:{parts.port or PORT}"
+    return f"http://{f'[{name}]' if ':' in name else name}:{port}"
 
 
 def _body(request: Request) -> dict[str, JsonValue]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import Cause
 from llm_orc.domain.recorded import RecordedAgent, RecordedDetail, RecordedRun, run_json
 from llm_orc.domain.recorded_events import event_of
+from llm_orc.domain.spending import Costs, Key
 from llm_orc.domain.text import moment
 from llm_orc.domain.trial import Trial
 from llm_orc.errors import NotAvailable, NotFound
 from llm_orc.run.database import damaged, reading
+from llm_orc.run.journal_costs import costs, nothing_spent, spent_since
 from llm_orc.run.journal_rows import checksum
 from llm_orc.run.processes import has_ended
 from llm_orc.run.trials import scores_in, trials_in
@@ -34,13 +36,6 @@ _SPENT = """
         CASE WHEN count(cost_usd) = sum(status <> 'failed') OR count(*) = 0
             THEN coalesce(sum(cost_usd), 0.0) END AS cost_usd
     FROM calls WHERE run = ? AND kind = 'model'
-"""
-_SINCE = """
-    SELECT coalesce(sum(calls.cost_usd), 0.0), coalesce(sum(calls.input_tokens + calls.output_tokens), 0),
-        count(*)
-    FROM calls JOIN runs ON runs.id = calls.run
-    WHERE calls.kind = 'model' AND calls.status <> 'cached' AND calls.started_at >= ?
-        AND NOT (runs.run = ? AND calls.attempt = ?)
 """
 _AGENTS = """
     SELECT agents.*, variants.variant FROM agents
@@ -152,10 +147,7 @@ class Runs:
         if not self.path.exists():
             return 0.0, 0, 0
         with self._open() as database:
-            found: tuple[float, int, int] = tuple(
-                database.execute(_SINCE, (moment, run_id, attempt)).fetchone()
-            )
-            return found
+            return spent_since(database, moment, run_id, attempt)
 
     def prune(
         self, *, keep: int = 0, before: float | None = None, dry_run: bool = False
@@ -189,6 +181,10 @@ class Runs:
             return {}
         with self._open() as database:
             return scores_in(database)
+
+    def costs(self, by: Sequence[Key], *, since: float | None = None, ensemble: str | None = None) -> Costs:
+        """What was spent and saved since a Unix time, for each value of `by`."""
+        return costs(self.path, by, since, ensemble) if self.path.exists() else nothing_spent(by)
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

@@ -11,6 +11,7 @@ from llm_orc.domain.model import Fleet, Model, Profile
 from llm_orc.errors import InvalidFile, NotFound, Problem, UsageFailed
 from llm_orc.spec import fields
 from llm_orc.spec.document import Document, read
+from llm_orc.spec.locate import is_absent
 from llm_orc.spec.model_entry import read_model, read_profile
 from llm_orc.spec.nearest import did_you_mean, listed
 from llm_orc.spec.presets import with_presets
@@ -32,7 +33,7 @@ def load_fleet(project: Path, user_dir: Path | None) -> Fleet:
     layers = _Layers()
     layers.add_embedded(embedded(MODELS))
     for file, kind in _files(project, user_dir):
-        if file.exists():
+        if not is_absent(file):
             layers.add(file, kind)
     layers.check_default()
     problems = layers.problems()

@@ -17,6 +17,12 @@ from llm_orc.spec.template_fault import TemplateFault
 
 _DEFAULTS = frozenset({"default", "d"})
 _DEFINED = frozenset({"defined", "undefined"})
+_DEEPEST = 100
+"""Levels of blocks and expressions. Jinja takes a time that grows with their cube."""
+
+_TOO_DEEP = (RecursionError, SyntaxError, MemoryError)
+"""What Python says of a template, or of the code that Jinja makes of it, that is too many levels deep."""
+
 _UNKNOWN = re.compile(r"No (filter|test) named '(.*)'")
 
 
@@ -31,7 +37,7 @@ def compile_jinja(
         environment = environment.overlay(loader=DictLoader(files))
     try:
         template = environment.from_string(source)
-    except (TemplateError, RecursionError) as error:
+    except (TemplateError, *_TOO_DEEP) as error:
         raise _fault(error, "") from error
     return template, frozenset(names), frozenset(optional)
 
@@ -46,8 +52,9 @@ def _names(
 ) -> tuple[set[str], set[str]]:
     try:
         tree = _environment().parse(source)
+        _refuse_deep(tree)
         names = meta.find_undeclared_variables(tree) - _environment().globals.keys()
-    except (TemplateError, RecursionError) as error:
+    except (TemplateError, *_TOO_DEEP) as error:
         raise _fault(error, file) from error
     optional = _optional(tree)
     given = {node.name for node in tree.find_all(nodes.Name) if node.ctx in ("store", "param")}
@@ -60,6 +67,15 @@ def _names(
             names |= inner - given
             optional |= inner_optional
     return names, optional
+
+
+def _refuse_deep(tree: nodes.Template) -> None:
+    level: list[nodes.Node] = [tree]
+    for _ in range(_DEEPEST):
+        level = [child for node in level for child in node.iter_child_nodes()]
+        if not level:
+            return
+    raise RecursionError
 
 
 def _optional(tree: nodes.Template) -> set[str]:
@@ -95,8 +111,8 @@ def _text_of(name: str, node: nodes.Node, folder: Path, file: str, read: ReadTex
         raise TemplateFault(f"{name!r} cannot be included: {said}", line=node.lineno, file=file) from error
 
 
-def _fault(error: TemplateError | RecursionError, file: str) -> TemplateFault:
-    if isinstance(error, RecursionError):
+def _fault(error: Exception, file: str) -> TemplateFault:
+    if not isinstance(error, TemplateError):
         return TemplateFault("the template is nested too deeply", file=file)
     said = str(error.message)
     line = error.lineno if isinstance(error, TemplateSyntaxError) else 1

@@ -18,7 +18,7 @@ def find_project(start: Path) -> Path:
     """The nearest folder, upward from `start`, that holds `.llm-orc` or `.git`; else `start` itself."""
     start = start.absolute()
     for folder in (start, *start.parents):
-        if any((folder / mark).exists() for mark in _MARKS):
+        if any(_is_there(folder / mark) for mark in _MARKS):
             return folder
     return start
 
@@ -104,10 +104,25 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_absent(path: Path) -> bool:
+    """Whether nothing is there. What cannot be looked at is not absent: to read it says why it cannot."""
+    try:
+        return not path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def _named_files(place: Path) -> Iterator[tuple[str, Path]]:
     for suffix in _SUFFIXES:
         for file in sorted(place.rglob(f"*{suffix}")):
-            if file.is_file():
+            if is_file(file):
                 yield _name(file.relative_to(place)), file
 
 

@@ -13,6 +13,7 @@ from llm_orc.domain.json import JsonValue
 from llm_orc.errors import InvalidFile, Problem, UsageFailed
 from llm_orc.spec.catalogue import CONFIG
 from llm_orc.spec.document import read
+from llm_orc.spec.locate import is_absent
 from llm_orc.spec.nearest import did_you_mean
 from llm_orc.spec.report import Report
 from llm_orc.spec.scalars import plain_scalar
@@ -67,7 +68,7 @@ def load_settings(
     problems: list[Problem] = []
     files = [(user_dir / CONFIG, user_dir)] if user_dir is not None else []
     for file, folder in (*files, (project / ".llm-orc" / CONFIG, project)):
-        if not file.exists():
+        if is_absent(file):
             continue
         try:
             _from_file(file, folder, values, sources)

@@ -61,7 +61,8 @@ class Cascade:
         models = self._models or ask.models
         failure: OrcError | None = None
         for place, model in enumerate(models):
-            last = place == len(models) - 1
+            unasked = models[place + 1 :]
+            last = not unasked
             try:
                 found = await self._on(model, messages, ask, last=last)
             except MODEL_FAILED as error:
@@ -78,7 +79,7 @@ class Cascade:
                 continue
             if best is None or (found.confidence or 0) >= (best.confidence or 0) or last:
                 best = found
-            if self._accepts(found, last=last, ask=ask):
+            if self._accepts(found, unasked, ask):
                 break
         if best is None:
             assert failure is not None
@@ -88,16 +89,17 @@ class Cascade:
             evidence={"rungs": rungs},
         )  # fmt: skip
 
-    def _accepts(self, found: Answer, *, last: bool, ask: Ask) -> bool:
+    def _accepts(self, found: Answer, unasked: tuple[Model, ...], ask: Ask) -> bool:
         sure = found.confidence if found.confidence is not None else 0.0
+        note: dict[str, JsonValue] = {
+            "model": found.model, "confidence": sure, "unasked": [model.name for model in unasked],
+        }  # fmt: skip
         if sure >= self._threshold:
-            ask.note("accepted", f"{found.model} is {sure:.2f} sure", model=found.model, confidence=sure)
+            ask.note("accepted", f"{found.model} is {sure:.2f} sure", **note)
             return True
-        if not last:
-            ask.note(
-                "escalated", f"{found.model} is only {sure:.2f} sure", model=found.model, confidence=sure
-            )
-        return last
+        if unasked:
+            ask.note("escalated", f"{found.model} is only {sure:.2f} sure", **note)
+        return not unasked
 
     async def _on(self, model: Model, messages: tuple[Message, ...], ask: Ask, *, last: bool) -> Answer:
         """One model's answer with its confidence, verified where that is neither high nor low."""

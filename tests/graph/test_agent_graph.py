@@ -42,6 +42,19 @@ def test_agents_ahead_stand_at_their_longest_distance_from_the_ready_ones(dag, h
     assert graph.ahead(ready, horizon) == expected
 
 
+@given(dags(), st.data(), st.integers(0, 3))
+def test_no_way_round_makes_an_agent_seem_nearer_than_it_is(dag, data, horizon):
+    graph = AgentGraph(dag)
+    ready = sorted(data.draw(st.sets(st.sampled_from(sorted(dag)), min_size=1)))
+    longest = {}
+    for name in dag:
+        ways = [path[index:] for path in paths_to(dag, name) for index, at in enumerate(path) if at in ready]
+        free = [way for way in ways if not set(way[1:]) & set(ready)]
+        longest[name] = 0 if name in ready else max((len(way) - 1 for way in free), default=0)
+    expected = tuple(tuple(name for name in dag if longest[name] == step) for step in range(1, horizon + 1))
+    assert graph.ahead(ready, horizon) == expected
+
+
 @given(dags(), st.data())
 def test_ahead_of_any_ready_set_holds_only_what_it_reaches(dag, data):
     graph = AgentGraph(dag)

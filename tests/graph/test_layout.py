@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llm_orc.errors import UsageFailed
 from llm_orc.graph.layout import lay_out
 from tests.dags import dags, ragged_dag
 from tests.drawings import crossings_seen, drawn, plain_crossings, uniform_dag
@@ -144,6 +145,46 @@ def test_parts_that_are_not_connected_stand_side_by_side_or_in_columns():
     assert drawn(dict.fromkeys("abcd", ())).rows == (("a", "b", "c", "d"),)
     many = drawn({str(number): () for number in range(48)})
     assert (len(many.rows), len(many.rows[0])) == (4, 12)
+
+
+def chained(size, reach):
+    """Each node depends on so many before it."""
+    return {f"n{i}": [f"n{j}" for j in range(max(0, i - reach), i)] for i in range(size)}
+
+
+def between_two(size):
+    """One node, so many that depend on it, and one that depends on these."""
+    middle = [f"m{i}" for i in range(size)]
+    return {"first": [], **{name: ["first"] for name in middle}, "last": middle}
+
+
+# Each takes minutes where only the best drawing will do.
+HUGE = [chained(150, 20), chained(4_000, 1), between_two(6_000), ragged_dag(4_000, 1)]
+
+
+@pytest.mark.parametrize("dag", HUGE)
+def test_what_is_very_large_is_drawn_plainly(dag):
+    layout = drawn(dag)
+    for route in layout.routes:
+        assert layout.boxes[route.source].row < layout.boxes[route.target].row
+        heights = [y for _, y in route.points]
+        assert heights == sorted(heights)
+    for row in layout.rows:
+        for one, other in pairwise(layout.boxes[name] for name in row):
+            assert other.x - one.x >= (one.width + other.width) / 2 + 20
+    for box in layout.boxes.values():
+        assert box.width / 2 < box.x < layout.width - box.width / 2
+    assert sorted(name for row in layout.rows for name in row) == sorted(dag)
+
+
+def test_few_edges_of_a_very_large_tree_cross():
+    tree = {f"n{i}": [f"n{(i - 1) // 3}"] if i else [] for i in range(3_000)}
+    assert drawn(tree).crossings == 0
+
+
+def test_what_is_too_large_to_draw_is_refused():
+    with pytest.raises(UsageFailed, match=r"too large to draw: its edges cross 109,190 rows in all, 60,000 "):
+        drawn(chained(100, 60))
 
 
 def test_an_empty_dag_has_an_empty_drawing():

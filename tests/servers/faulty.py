@@ -266,6 +266,7 @@ SPEAKERS: dict[str, Callable[[Json, str], bytes]] = {
 LISTS: dict[str, Json] = {
     "/v1/models": {"data": [{"id": "small"}, {"id": "large"}]},
     "/api/tags": {"models": [{"name": "small", "size": 10}, {"name": "large", "size": 20}]},
+    "/api/version": {"version": "0.12.3"},
     "/api/ps": {"models": [{"name": "large", "size_vram": 6_000_000_000}]},
 }
 

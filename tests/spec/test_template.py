@@ -92,6 +92,10 @@ def test_a_prompt_that_cannot_be_rendered_says_why(source: str, said: str) -> No
         ("{% include '/etc/passwd' %}", "'/etc/passwd' is not in the ensemble's folder", 1),
         ("a\nb\n{% include 'none' %}", "'none' cannot be included: there is no such file", 3),
         ("{{ " + "(" * 5000 + "x" + ")" * 5000 + " }}", "the template is nested too deeply", 1),
+        ("{{ x" + " | upper" * 200 + " }}", "the template is nested too deeply", 1),
+        ("{{ x" + " + x" * 30_000 + " }}", "the template is nested too deeply", 1),
+        ("{% for a in x %}" * 40 + "{% endfor %}" * 40, "the template is nested too deeply", 1),
+        ("{% if x %}" * 200 + "{% endif %}" * 200, "the template is nested too deeply", 1),
     ],
 )
 def test_a_prompt_that_cannot_be_compiled_says_why_and_where(
