@@ -24,7 +24,13 @@ _FILES_PER_CALL = 3
 """A script has three pipes, a call of a model one connection."""
 
 _FILES_AT_REST = 64
-_MODULES = {"pyyaml": "yaml", "scikit-learn": "sklearn"}
+_MODULES = {
+    "pyyaml": "yaml",
+    "scikit-learn": "sklearn",
+    "opentelemetry-sdk": "opentelemetry.sdk",
+    "opentelemetry-exporter-otlp-proto-http": "opentelemetry.exporter.otlp.proto.http",
+    "opentelemetry-exporter-otlp-proto-grpc": "opentelemetry.exporter.otlp.proto.grpc",
+}
 """Packages whose module has another name, but for dashes."""
 
 _PACKAGE = Path(__file__).resolve().parent.parent
