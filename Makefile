@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench lock clean
+.PHONY: demo test lint bench torture lock clean
 
 demo: .venv/.run-ready
 	$(BIN)/llm-orc invoke quickstart "Mia starts with 34 cards. She buys 33 more cards. Then she buys 2 jars \
@@ -18,6 +18,9 @@ lint: .venv/.dev-ready
 
 bench: .venv/.dev-ready
 	$(BIN)/python -m tests.bench
+
+torture: .venv/.dev-ready
+	$(BIN)/python -m tests.torture
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "llm-orc needs Python 3.11 or newer; set PYTHON=python3.x")'

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
-from llm_orc.registry import STRATEGIES
-
 ROOT = Path(__file__).parents[1]
 TARGET = Path(__file__).with_name("reference.md")
 FILES = {
@@ -16,7 +14,7 @@ FILES = {
     "models": "models.yaml",
     "config": "config.yaml",
 }
-YES, NOT_YET, NO_EFFECT = "yes", "not yet", "no effect"
+YES, NO_EFFECT = "yes", "no effect"
 STATES = {
     "ensemble": {
         "validation": NO_EFFECT,
@@ -24,30 +22,10 @@ STATES = {
         "serves": NO_EFFECT,
     },
     "ensemble/agent": {
-        "demos": "as a list",
-        "variants": NOT_YET,
-        "optimize": NO_EFFECT,
     },
-    "ensemble/demos": {"*": NOT_YET},
     "config": dict.fromkeys(["project", "performance", "serving", "agentic_serving"], NO_EFFECT),
 }  # fmt: skip
 """Table -> key or pattern -> what this version does with it. What is not listed is available."""
-
-
-def strategy_states(schema: dict) -> dict[str, str]:
-    """A setting is there when a strategy that takes it is."""
-    (definition,) = (option for option in schema["definitions"]["strategy"]["oneOf"] if "allOf" in option)
-    takes = {
-        rule["if"]["properties"]["type"]["const"]: set(rule["then"]["properties"])
-        for rule in definition["allOf"]
-    }
-    there = set().union(*(keys for name, keys in takes.items() if name in STRATEGIES))
-    if set(takes) <= set(STRATEGIES):
-        return {}
-    return {
-        "type": "only " + ", ".join(f"`{name}`" for name in takes if name in STRATEGIES),
-        **{key: NOT_YET for key in definition["properties"] if key not in there},
-    }
 
 
 def page() -> str:
@@ -57,14 +35,11 @@ def page() -> str:
         "```sh\nllm-orc schema ensemble\n```\n",
         "This page is generated from the JSON Schemas in `schemas/`, which editors read too. Keys that start",
         "with `x-` are your own everywhere.\n",
-        "The column *now* says what this version does with a key: `yes`, it works; `not yet`, the file is",
-        "checked, but running it names the key and stops; `no effect`, it is read and ignored.",
+        "The column *now* says what this version does with a key: `yes`, it works; `no effect`, it is read",
+        "and ignored.",
     ]
     for name, title in FILES.items():
         schema = json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8"))
-        if name == "ensemble":
-            STATES["ensemble/strategy"] = strategy_states(schema)
-            STATES["ensemble/agent"]["strategy"] = STATES["ensemble/strategy"].get("type", YES)
         parts += [f"\n## {title}\n", schema["description"], "", *table(schema["properties"], schema, name)]
         for key, definition in schema["definitions"].items():
             parts += [f"\n### {definition.get('title', key.replace('_', ' ').capitalize())}\n"]

@@ -7,6 +7,7 @@ OrcError                      exit code
 │   └── RoutingFailed             2   no model can serve an agent under the given limits
 ├── InvalidFile                   2   a file with problems, all of them listed
 ├── JournalFailed                 5   the journal of runs cannot be read or written
+├── RewriteRefused                1   an ensemble file cannot be changed as asked and otherwise stay as it is
 ├── ProviderFailed                1   a model could not answer
 │   ├── Unreachable               4   no connection, or it was cut
 │   ├── RateLimited               1   429; `retry_after` in seconds when the server said so
@@ -103,6 +104,10 @@ class JournalFailed(OrcError):
     """The journal of runs cannot be read or written: a full disk, a damaged, locked or newer file."""
 
     exit_code = 5
+
+
+class RewriteRefused(OrcError):
+    """An ensemble file cannot be changed as asked and otherwise stay as it is; nothing was written."""
 
 
 class ProviderFailed(OrcError):

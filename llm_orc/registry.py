@@ -35,7 +35,7 @@ STRATEGIES: Mapping[str, str] = {
     "self_consistency": "llm_orc.strategies.self_consistency:SelfConsistency",
     "single": "llm_orc.strategies.single:Single",
     "verify": "llm_orc.strategies.verify:Verify",
-    "vote": "llm_orc.strategies.vote:ModelVote",
+    "vote": "llm_orc.strategies.vote:MajorityVote",
 }
 ROUTERS: Mapping[str, str] = {
     "lp": "llm_orc.plan.exact:Exact",

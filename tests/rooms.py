@@ -22,8 +22,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "answers": NOUNS | {"answers"},
     **{plug_in: NOUNS | {plug_in, "answers"} for plug_in in PLUG_INS},
     "orchestrator": NOUNS | PLUG_INS | {"orchestrator", "registry", "spec", "graph", "plan", "run", "trace"},
-    **{door: NOUNS | {door, "orchestrator", "bench", ""} for door in DOORS},
-    "bench": NOUNS | {"answers", "bench", "orchestrator", "plan", "strategies"},
+    **{door: NOUNS | {door, "orchestrator", "bench", "optimize", ""} for door in DOORS},
+    # The command line starts the server.
+    "cli": NOUNS | {"cli", "orchestrator", "bench", "optimize", "serve", ""},
+    "bench": NOUNS | {"answers", "bench", "optimize", "orchestrator", "plan", "strategies"},
     "__main__": {"cli"},
     "": NOUNS | {"orchestrator"},
 }
@@ -38,9 +40,21 @@ HOMES: dict[str, set[str]] = {
     "networkx": {"graph"},
     "cvxpy": {"plan"},
     "highspy": {"plan"},
-    "numpy": {"plan"},
-    "anyio": {"run", "plan", "providers", "strategies", "engines", "orchestrator", "cli", "serve", "bench"},
-    "sqlite3": {"run"},
+    "numpy": {"plan", "run/lexical.py", "run/vectors.py", "run/examples.py"},
+    "scipy": {"optimize"},
+    "pyarrow": {"optimize"},
+    "anyio": {
+        "run",
+        "plan",
+        "providers",
+        "strategies",
+        "engines",
+        "orchestrator",
+        "cli",
+        "serve",
+        "optimize",
+    },
+    "sqlite3": {"run", "optimize/calls.py"},
     "tenacity": {"providers/treated.py"},
     "aiolimiter": {"providers/host.py"},
     "mcp": {"run/mcp_servers.py", "serve"},
@@ -55,8 +69,10 @@ HOMES: dict[str, set[str]] = {
     "rich": {"trace", "cli"},
     "click": {"cli"},
     "dspy": {"optimize"},
+    "optuna": {"optimize/tuning.py"},
     "ray": {"engines"},
     "starlette": {"serve"},
+    "uvicorn": {"serve"},
 }
 """Library -> the rooms or files that may import it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -76,6 +77,28 @@ def test_every_pattern_of_the_manual_has_a_file_that_runs():
 
 def test_every_file_of_the_patterns_is_run():
     assert {file.stem for file in FOLDER.glob("*.yaml")} == PATTERNS.keys() | PARTS
+
+
+WORDINGS = {"nearest": "green", "turns": "2", "vote": "24"}
+WORDING_FOLDER = ROOT / "examples" / "wordings"
+
+
+@pytest.mark.parametrize(("wording", "output"), WORDINGS.items())
+def test_a_wording_runs_on_embedded_models(wording, output):
+    done = run([sys.executable, "-m", "llm_orc", "invoke", f"{wording}.yaml"], WORDING_FOLDER)
+    assert done.returncode == 0, done.stderr
+    assert output in done.stdout
+    assert {file.stem for file in WORDING_FOLDER.glob("*.yaml")} == {*WORDINGS, "fixed"}
+
+
+def test_the_nearest_examples_beat_fixed_ones(tmp_path):
+    flags = ("--dataset", "held-out.jsonl", "--metric", "exact", "--limit", "30", "--json")
+    journal = ("--runs", str(tmp_path / "runs.db"))
+    command = [sys.executable, "-m", "llm_orc", "eval", "nearest.yaml", "fixed.yaml", *flags, *journal]
+    done = run(command, WORDING_FOLDER)
+    assert done.returncode == 0, done.stderr
+    nearest, fixed = (each["score"] for each in json.loads(done.stdout)["candidates"])
+    assert nearest > 0.8 > 0.6 > fixed
 
 
 STRATEGIES = {

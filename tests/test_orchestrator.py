@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from llm_orc import InvalidFile, Orchestrator
-from llm_orc.errors import NotAvailable, NotFound, UsageFailed
+from llm_orc.errors import NotFound, UsageFailed
 from llm_orc.providers.scripted import Scripted
 
 TWO = """
@@ -95,15 +95,6 @@ async def test_a_seed_reaches_every_agent_that_sets_none(project):
     async with Orchestrator(project, providers={"scripted": provider}) as orchestrator:
         await orchestrator.invoke("seeds", "hi", seed=9)
     assert [request.sampling.seed for request in provider.requests] == [9, 5]
-
-
-async def test_what_is_not_available_yet_is_refused_by_name_before_anything_is_asked(project):
-    write(project, "later", TWO.replace("name: second,", "name: second, variants: [{name: v}],"))
-    provider = Scripted(["x"])
-    async with Orchestrator(project, providers={"scripted": provider}) as orchestrator:
-        with pytest.raises(NotAvailable, match="agent 'second': variants"):
-            await orchestrator.invoke("later", "hi")
-    assert provider.requests == []
 
 
 INPUTS = """

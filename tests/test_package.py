@@ -51,6 +51,9 @@ def test_the_wheel_holds_schemas_ensembles_models_and_types(wheel):
     for model in ["small", "medium", "large", "extract", "classify"]:
         assert f"llm_orc/embedded/tiny-{model}.gguf" in names
     assert {"llm_orc/py.typed", "llm_orc/embedded/models.yaml"} <= names
+    assert {
+        f"llm_orc/serve/page/{file}" for file in ("index.html", "main.js", "style.css", "icon.svg")
+    } <= names
     assert not [name for name in names if "tests/" in name or "checkpoints" in name]
 
 

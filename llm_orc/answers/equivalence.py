@@ -9,6 +9,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Hashable, Sequence
+from fractions import Fraction
 
 from llm_orc.answers import mathematics as maths
 from llm_orc.answers.numbers import fractions_spelt_out, quantity
@@ -51,6 +52,11 @@ def key(answer: str) -> Hashable:
     if maths.is_expression(text):
         return ("expression", "".join(text.split()))
     return ("text", _words(text))
+
+
+def number(answer: str) -> tuple[str, Fraction] | None:
+    """The dimension and the value of an answer that is a number, as `quantity` gives them; else None."""
+    return quantity(_plain(answer))
 
 
 def classes(answers: Sequence[str], *, mathematics: bool = False) -> list[int]:

@@ -117,7 +117,7 @@ def choice(text: str) -> str | None:
 
 def json_answer(text: str) -> str | None:
     """A JSON reply: its answer key where it has one, else all of it; of prose the last such key in JSON."""
-    value = _json(text)
+    value = json_in(text)
     if value is not None:
         return _as_text(_keyed(value, value))
     found = None
@@ -151,7 +151,7 @@ def _trimmed(text: str) -> str | None:
     return text or None
 
 
-def _json(text: str) -> JsonValue:
+def json_in(text: str) -> JsonValue:
     """What a reply is that is nothing but JSON, else the last of its fenced blocks that are."""
     blocks = [_LANGUAGE.sub("", block) for block in text.split("```")[1::2]]
     for candidate in (text, *reversed(blocks[-_TRIES:])):
@@ -213,7 +213,7 @@ def _by_pattern(pattern: re.Pattern[str], text: str) -> str | None:
 
 
 def _by_path(path: JsonPath, text: str) -> str | None:
-    value = value_at(_json(text), path)
+    value = value_at(json_in(text), path)
     return None if isinstance(value, Missing) else _as_text(value)
 
 

@@ -13,13 +13,14 @@ from typing import Any, Literal
 
 from llm_orc.answers.equivalence import same
 from llm_orc.answers.extraction import auto
-from llm_orc.bench.over_rows import UNCACHED, over
-from llm_orc.bench.statistics import DRAWS, percentile
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm, RoutingSpec, StrategySpec
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
 from llm_orc.domain.outcome import Answered
+from llm_orc.domain.policy import UNCACHED
 from llm_orc.errors import NotAvailable, UsageFailed
+from llm_orc.optimize.over_rows import over
+from llm_orc.optimize.statistics import DRAWS, percentile
 from llm_orc.orchestrator import Orchestrator
 from llm_orc.strategies.calibration import Calibrator, calibrator, logit
 
@@ -57,6 +58,7 @@ async def _of_model(
         strategy=strategy,
         system_prompt=llm.system_prompt,
         demos=llm.demos,
+        nearest=llm.nearest,
         prompt=llm.prompt,
     )
     ensemble = Ensemble(name="calibrate", agents={"a": Agent(name="a", work=work)}, outputs=("a",))

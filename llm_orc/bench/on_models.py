@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from llm_orc.bench.over_rows import UNCACHED, over
-from llm_orc.bench.statistics import paired_interval
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm, RouterName, RoutingSpec
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model, Price
 from llm_orc.domain.outcome import Answered
+from llm_orc.domain.policy import UNCACHED
+from llm_orc.optimize.over_rows import over
+from llm_orc.optimize.statistics import paired_interval
 from llm_orc.orchestrator import Orchestrator
 from llm_orc.orchestrator.completing import llm_works, with_agents, with_models
 

@@ -16,10 +16,10 @@ from llm_orc.bench.simulation import (
     simulate,
     simulate_router,
 )
-from llm_orc.bench.statistics import mean, paired_interval, percentile
 from llm_orc.bench.workloads import WORKLOADS, Job, World, world
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.plan import Horizon, Route, Router, RoutingSettings
+from llm_orc.optimize.statistics import mean, paired_interval, percentile
 
 ROOMS = (8.0, 12.0, 16.0, 24.0)
 NOISE = 0.06

@@ -10,13 +10,14 @@ from time import perf_counter
 
 from llm_orc.answers.equivalence import same
 from llm_orc.answers.extraction import auto
-from llm_orc.bench.over_rows import UNCACHED, over
-from llm_orc.bench.statistics import paired_interval
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm, RoutingSpec, StrategySpec
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model, Price
 from llm_orc.domain.outcome import Answered
+from llm_orc.domain.policy import UNCACHED
 from llm_orc.errors import UsageFailed
+from llm_orc.optimize.over_rows import over
+from llm_orc.optimize.statistics import paired_interval
 from llm_orc.orchestrator import Orchestrator
 
 PROBLEMS = Path(__file__).with_name("word_problems.jsonl")

@@ -17,6 +17,7 @@ from llm_orc.orchestrator import Orchestrator
 if TYPE_CHECKING:
     from llm_orc.domain.plan import RoutingSettings
 
+SEARCHES = ("bootstrap", "random-search", "miprov2", "simba")
 WORKLOADS = ("workflow", "code_math_mix", "agentic", "random")
 _COLUMNS = (
     "router", "of_clairvoyant", "of_clairvoyant_95_of_jobs", "quality", "cost_per_task", "loads_per_job",
@@ -177,6 +178,41 @@ def mux(models: str, samples: int, dataset: Path | None, problems: int, as_json:
         click.echo(json.dumps(found, indent=2))
         return
     _print(found, ("models", "accuracy", "right_one_among_them", "over_best_alone", "interval"))
+
+
+@bench.command(
+    "optimize",
+    epilog="""\b
+Examples:
+  llm-orc bench optimize --task "made-up labels" --optimizer bootstrap
+  llm-orc bench optimize --json > gains.json
+""",
+)
+@click.option("--task", "tasks", multiple=True, help="Which task; all when none is named. Repeatable.")
+@click.option("--optimizer", "optimizers", type=click.Choice(SEARCHES), multiple=True,
+              help="Which optimizer; all when none is named. Repeatable.")  # fmt: skip
+@click.option("--rows", type=click.IntRange(20), help="Only so many rows per task.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of split and search.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def optimizers_(
+    tasks: Sequence[str], optimizers: Sequence[str], rows: int | None, seed: int, as_json: bool
+) -> None:
+    """Measure what optimizing gains on the embedded models, on rows that were held out.
+
+    Each task starts from a poor prompt. Where there is a next larger model, the optimized small one is
+    compared with it as it is.
+    """
+    from llm_orc.bench.optimizing import measure
+
+    found = anyio.run(
+        measure, tasks, optimizers or SEARCHES, rows, seed, lambda line: click.echo(line, err=True)
+    )
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    columns = ("task", "optimizer", "before", "after", "difference", "interval", "p", "calls", "verdict",
+               "larger_unoptimized", "small_over_larger")  # fmt: skip
+    _print(found, columns)
 
 
 async def _planned(

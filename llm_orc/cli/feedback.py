@@ -24,9 +24,10 @@ Examples:
 def feedback(run: str, agent: str | None, score: float, runs: Path | None) -> int:
     """Tell what RUN, or what AGENT did in it, was worth.
 
-    RUN is an id, the beginning of one, or `last`. Only runs whose models were chosen by a router count.
+    RUN is an id, the beginning of one, or `last`; the last word on a run counts. The router learns from it
+    where it chose the models, `runs ab` compares wordings by it, and `runs collect` takes the best runs.
     """
     orchestrator = Orchestrator(flags={"runs": None if runs is None else str(runs)})
     agents = orchestrator.records.score(run, agent, score)
-    click.echo(f"noted {score:g} for {safe(', '.join(agents))}")
+    click.echo(f"noted {score:g} for {safe(', '.join(agents) or agent or f'run {run}')}")
     return 0

@@ -51,6 +51,9 @@ Examples:
 @click.option("--resume", metavar="RUN", help="Go on with a recorded run of ENSEMBLE; see `runs resume`.")
 @click.option("--seed", type=click.IntRange(0), help="Seed of every agent that sets none.")
 @click.option("--runs", type=click.Path(dir_okay=False, path_type=Path), help="Where runs are recorded.")
+@click.option("--open", "open_page", is_flag=True, help="Watch the run in a browser.")
+@click.option("--trace", metavar="WHERE",
+              help="Trace the run: console, otlp, a file, or none. Else OTEL_ variables say.")  # fmt: skip
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
 @click.option("--verbose", is_flag=True, help="More progress: starts, calls, logs of scripts.")
 def invoke(
@@ -60,7 +63,7 @@ def invoke(
     max_seconds: float | None, strict_budget: bool, retries: int | None, no_cache: bool,
     resume: str | None, seed: int | None, quiet: bool, verbose: bool, router: RouterName | None,
     horizon: int | None, vram: tuple[float, ...], lambda_token: float | None, lambda_switch: float | None,
-    runs: Path | None,
+    runs: Path | None, open_page: bool, trace: str | None,
 ) -> int:  # fmt: skip
     """Run ENSEMBLE, a file or a name, and print its output.
 
@@ -80,9 +83,10 @@ def invoke(
     flags: dict[str, JsonValue] = {
         "output_format": output_format,
         "runs": None if runs is None else str(runs),
+        "trace": trace,
     }
     orchestrator = Orchestrator(flags=flags, runs=True)
-    shown = Shown(output=output, quiet=quiet, verbose=verbose)
+    shown = Shown(output=output, quiet=quiet, verbose=verbose, open_page=open_page)
     if resume is not None:
         if text is not None or variables:
             raise UsageFailed(

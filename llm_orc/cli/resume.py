@@ -29,6 +29,7 @@ from llm_orc.orchestrator.running import Watch
 @click.option("--output-format", type=click.Choice(FORMATS), help="As for invoke.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path),
               help="Write the result to a file instead of standard output.")  # fmt: skip
+@click.option("--trace", metavar="WHERE", help="As for invoke.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
 @click.option("--verbose", is_flag=True, help="More progress: starts, calls, logs of scripts.")
 @click.option("--runs", type=click.Path(dir_okay=False, path_type=Path), help="Where runs are recorded.")
@@ -36,6 +37,7 @@ def resume_run(
     run: str, force: bool, max_usd: float | None, max_tokens: int | None, max_calls: int | None,
     max_seconds: float | None, strict_budget: bool, retries: int | None, no_cache: bool,
     output_format: Format | None, output: Path | None, quiet: bool, verbose: bool, runs: Path | None,
+    trace: str | None,
 ) -> int:  # fmt: skip
     """Go on with RUN, whatever ended it: every answer that it has is taken from the journal.
 
@@ -52,6 +54,7 @@ def resume_run(
     flags: dict[str, JsonValue] = {
         "output_format": output_format,
         "runs": None if runs is None else str(runs),
+        "trace": trace,
     }
     orchestrator = Orchestrator(flags=flags, runs=True)
     again = partial(_again, orchestrator, run, options, force)

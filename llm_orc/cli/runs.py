@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from llm_orc.cli.resume import resume_run
 from llm_orc.cli.run_chart import print_run
+from llm_orc.cli.runs_ab import compare_wordings
+from llm_orc.cli.runs_collect import collect_runs
 from llm_orc.cli.runs_cost import cost
 from llm_orc.cli.times import point_in_time
 from llm_orc.cli.write import print_json, print_table, write_atomically
@@ -17,6 +20,7 @@ from llm_orc.domain.recorded import RecordedRun, detail_json, run_json
 from llm_orc.domain.text import dollars, one_line, safe, seconds
 from llm_orc.errors import UsageFailed
 from llm_orc.orchestrator import Orchestrator
+from llm_orc.orchestrator.tracing import otlp_lines
 
 STATUSES = ("running", "succeeded", "failed", "partial", "interrupted", "killed")
 
@@ -29,6 +33,10 @@ _runs_flag = click.option(
 @click.group(epilog="\b\nExample:\n  llm-orc runs list")
 def runs() -> None:
     """The runs that were recorded. RUN is an id, the beginning of one, or `last`."""
+
+
+runs.add_command(compare_wordings)
+runs.add_command(collect_runs)
 
 
 @runs.command(
@@ -94,20 +102,30 @@ def show_events(run: str, kind: str | None, as_json: bool, runs: Path | None) ->
 @click.argument("run", required=False)
 @click.option("--all", "everything", is_flag=True, help="Every run, the oldest first.")
 @click.option(
-    "--format", type=click.Choice(["jsonl"]), default="jsonl", show_default=True, expose_value=False
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "otlp"]),
+    default="jsonl",
+    show_default=True,
+    help="jsonl: all that is known; otlp: spans, as OTLP JSON.",
 )
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
 @_runs_flag
-def export_runs(run: str | None, everything: bool, output: Path | None, runs: Path | None) -> None:
+def export_runs(run: str | None, everything: bool, form: str, output: Path | None, runs: Path | None) -> None:
     """Write all that is known of RUN: a line for the run, then one for each event and each call.
 
-    Each line is a JSON object whose `record` is run, event or call.
+    Each line is a JSON object whose `record` is run, event or call. With --format otlp, each is a span in a
+    request that an OTLP collector takes.
     """
     if (run is None) != everything:
         raise UsageFailed("which runs?", hint="name one run, or give --all")
-    recorded = _project(runs).runs
+    orchestrator = _project(runs)
+    recorded = orchestrator.runs
     names = [run] if run is not None else [each.run_id for each in reversed(recorded.newest())]
-    lines = (_line(record) for name in names for record in recorded.export(name))
+    lines: Iterable[str] = (_line(record) for name in names for record in recorded.export(name))
+    if form == "otlp":
+        settings = orchestrator.settings
+        lines = (line for name in names for line in otlp_lines(recorded.happened(name), settings))
     if output is not None:
         write_atomically(output, "".join(f"{line}\n" for line in lines))
         return

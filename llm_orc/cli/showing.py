@@ -14,6 +14,7 @@ from typing import Literal
 import anyio
 import click
 
+from llm_orc.cli.page import page_of
 from llm_orc.cli.signals import interrupted_by_signals
 from llm_orc.cli.write import forget_stdout, result_text, write_atomically
 from llm_orc.domain.events import Event, Observer
@@ -36,6 +37,7 @@ class Shown:
     output: Path | None
     quiet: bool
     verbose: bool
+    open_page: bool = False
 
 
 async def run_and_show(
@@ -44,12 +46,16 @@ async def run_and_show(
     """Run, print, and the exit code."""
     form: Format = orchestrator.settings.output_format or ("rich" if sys.stdout.isatty() else "text")
     lines: list[str] = []
+    page = page_of(orchestrator) if shown.open_page else []
     async with orchestrator:
         with interrupted_by_signals() as (interrupt, cancel), ExitStack() as stack:
-            observers = _observers(form, shown, stack, interrupt, lines)
+            observers = page + _observers(form, shown, stack, interrupt, lines)
             result = await run(Watch(observers=observers, interrupt=interrupt, cancel=cancel))
-    _print(result, form, shown, lines)
-    _explain(result, recorded=orchestrator.is_recording)
+        # Before a collector is waited for.
+        _print(result, form, shown, lines)
+        _explain(result, recorded=orchestrator.is_recording)
+    for lost in orchestrator.tracings.lost:
+        click.echo(f"warning: {safe(lost)}", err=True)
     return result.exit_code
 
 

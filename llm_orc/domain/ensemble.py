@@ -13,23 +13,14 @@ from llm_orc.domain.model import Model
 from llm_orc.domain.path import JsonPath
 from llm_orc.domain.policy import Budget, Policy
 from llm_orc.domain.task import TaskKind
+from llm_orc.domain.wording import Demo as Demo
+from llm_orc.domain.wording import Nearest, Variant
+from llm_orc.domain.wording import Prompt as Prompt
 
 MAX_TOOL_CALLS = 10
 ASK_SEVERAL = frozenset({"cascade", "debate", "moa", "mux", "vote"})
 """Strategies that ask all of an agent's models, in their order: there is nothing to choose for them."""
 _NOT_A_WORD = re.compile(r"[^A-Za-z0-9_]")
-
-
-class Prompt(Protocol):
-    """A compiled prompt template. `names` are the variables that it reads."""
-
-    @property
-    def source(self) -> str: ...
-    @property
-    def names(self) -> frozenset[str]: ...
-    def render(self, variables: Mapping[str, JsonValue]) -> str:
-        """Raises `PromptFailed` when a value is missing or an expression fails."""
-        ...
 
 
 class OutputSchema(Protocol):
@@ -55,14 +46,6 @@ class Condition(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Demo:
-    """A worked example: what the prompt's variables were and what the answer should be."""
-
-    inputs: JsonObject
-    output: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StrategySpec:
     """Which strategy an agent uses, and its settings.
 
@@ -83,13 +66,16 @@ class Llm:
 
     Each carries the sampling that it is asked with, the agent's own settings included. `task` is the kind
     of task where the file says it. `tools` are what the model may call on the way to one answer, at most
-    `max_tool_calls` times.
+    `max_tool_calls` times. `variants` take turns, or vote, in place of its own wording. `optimize` says
+    whether its prompt may be changed by a search.
     """
 
     models: tuple[Model, ...]
     system_prompt: str = ""
     prompt: Prompt | None = None
     demos: tuple[Demo, ...] = ()
+    nearest: Nearest | None = None
+    variants: tuple[Variant, ...] = ()
     strategy: StrategySpec = StrategySpec()
     output_schema: OutputSchema | None = None
     output_format: Literal["text", "json"] = "text"
@@ -99,11 +85,18 @@ class Llm:
     max_latency_seconds: float | None = None
     tools: tuple[ToolSource, ...] = ()
     max_tool_calls: int = MAX_TOOL_CALLS
+    optimize: bool = True
 
     @property
     def choices(self) -> tuple[Model, ...]:
         """The models that may be chosen from."""
-        return self.models[:1] if self.strategy.type in ASK_SEVERAL else self.models
+        several = self.strategy.type in ASK_SEVERAL and not self.variants_vote
+        return self.models[:1] if several else self.models
+
+    @property
+    def variants_vote(self) -> bool:
+        """Whether all variants are asked, each once, and their answers counted."""
+        return self.strategy.settings.get("over") == "variants"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,10 +182,10 @@ class FanOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
-    """An agent of a kind that this version reads but cannot run; `feature` says which."""
+class Unread:
+    """Stands for work that is wrong in the file, until all that is wrong is found; `kind` is the agent's."""
 
-    feature: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +206,7 @@ class Default:
 
 
 OnFailure: TypeAlias = Stop | Skip | Default
-Work: TypeAlias = "Llm | Script | SubEnsemble | Loop | Dispatch | Later"
+Work: TypeAlias = "Llm | Script | SubEnsemble | Loop | Dispatch | Unread"
 ToolSource: TypeAlias = ScriptTool | McpTools
 RouterName: TypeAlias = Literal["lp", "greedy", "planner", "fixed"]
 InputScope: TypeAlias = Literal["all", "dependencies", "input"]
@@ -260,8 +253,8 @@ class Ensemble:
     """A checked ensemble; running never changes it. `inputs` maps input names to JSON Schemas.
 
     `outputs` are the agents whose outputs are the run's: the one that `output` names, or those that
-    nothing depends on. `source` is the file it came from, "" when there is none. `unavailable` names
-    the features that the file uses and this version cannot run. `timeout_seconds` bounds the whole run.
+    nothing depends on. `source` is the file it came from, "" when there is none. `timeout_seconds` bounds
+    the whole run.
     """
 
     name: str
@@ -274,7 +267,6 @@ class Ensemble:
     concurrency: int | None = None
     timeout_seconds: float | None = None
     source: str = ""
-    unavailable: tuple[str, ...] = ()
     routing: RoutingSpec = RoutingSpec()
     guardrails: Literal["off", "warn", "strict"] = "warn"
     budget: Budget | None = None

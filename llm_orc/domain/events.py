@@ -4,15 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol, TypeAlias
+from typing import ClassVar, Protocol, TypeAlias
 
-from llm_orc.domain.calling import Circuit
-from llm_orc.domain.completion import Usage
+from llm_orc.domain.call_events import (
+    AnswerSource as AnswerSource,
+)
+from llm_orc.domain.call_events import (
+    AskFinished as AskFinished,
+)
+from llm_orc.domain.call_events import (
+    AskStarted as AskStarted,
+)
+from llm_orc.domain.call_events import (
+    CallRetried as CallRetried,
+)
+from llm_orc.domain.call_events import (
+    CircuitChanged as CircuitChanged,
+)
+from llm_orc.domain.call_events import (
+    HostThrottled as HostThrottled,
+)
+from llm_orc.domain.call_events import (
+    ModelAnswered as ModelAnswered,
+)
+from llm_orc.domain.call_events import (
+    ModelCalled as ModelCalled,
+)
+from llm_orc.domain.call_events import (
+    ModelFailed as ModelFailed,
+)
+from llm_orc.domain.call_events import (
+    ToolAnswered as ToolAnswered,
+)
+from llm_orc.domain.call_events import (
+    ToolCalled as ToolCalled,
+)
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import Cause, Outcome, RunResult
 from llm_orc.domain.plan import Plan
-
-AnswerSource = Literal["model", "cache", "journal"]
+from llm_orc.domain.wording_events import DemosChosen, VariantChosen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +56,7 @@ class RunStarted:
     layers: tuple[tuple[str, ...], ...]
     depends_on: Mapping[str, tuple[str, ...]]
     attempt: int = 1
+    trace_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,110 +78,12 @@ class AgentStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelCalled:
-    """A request is about to be sent; `call` counts those of the agent from 1."""
-
-    type: ClassVar[str] = "model_called"
-    agent: str
-    call: int
-    model: str
-    n: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelAnswered:
-    """A request was answered: by the `model`, from the `cache`, or, in a resumed run, from the `journal`.
-
-    What the cache answers costs nothing. `duration_s` holds the `queued_s` that the call waited for its turn.
-    """
-
-    type: ClassVar[str] = "model_answered"
-    agent: str
-    call: int
-    model: str
-    usage: Usage
-    cost_usd: float | None
-    duration_s: float
-    load_seconds: float | None
-    source: AnswerSource = "model"
-    queued_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelFailed:
-    """A request failed."""
-
-    type: ClassVar[str] = "model_failed"
-    agent: str
-    call: int
-    model: str
-    cause: Cause
-    duration_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallRetried:
-    """A request failed and is sent again, as number `attempt`, after `wait_s` seconds."""
-
-    type: ClassVar[str] = "call_retried"
-    agent: str
-    call: int
-    model: str
-    cause: Cause
-    attempt: int
-    wait_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostThrottled:
-    """A host said that it gets too much: `at_once` calls from now on, none for `pause_s` seconds."""
-
-    type: ClassVar[str] = "host_throttled"
-    host: str
-    at_once: int
-    pause_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CircuitChanged:
-    """A host that failed too often is left alone (`open`), tried (`half_open`), or asked again (`closed`)."""
-
-    type: ClassVar[str] = "circuit_changed"
-    host: str
-    state: Circuit
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnding:
     """Nothing more is begun, because of `cause`; `under_way` calls and scripts may still end."""
 
     type: ClassVar[str] = "run_ending"
     cause: Cause
     under_way: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolCalled:
-    """A model wants a tool called; `call` counts the tool calls of the agent from 1."""
-
-    type: ClassVar[str] = "tool_called"
-    agent: str
-    call: int
-    tool: str
-    arguments: JsonObject
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolAnswered:
-    """A tool call ended; the model is shown `output`, which says what went wrong where `error` is set."""
-
-    type: ClassVar[str] = "tool_answered"
-    agent: str
-    call: int
-    tool: str
-    output: str
-    error: Cause | None
-    duration_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +137,16 @@ class AnswerRepaired:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ItemStarted:
+    """One instance of a fan-out began; `index` counts from 0."""
+
+    type: ClassVar[str] = "item_started"
+    agent: str
+    index: int
+    items: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ItemFinished:
     """One instance of a fan-out ended; `index` counts from 0, `error` is None when it went well."""
 
@@ -245,6 +188,8 @@ Happening: TypeAlias = (
     RunStarted
     | Planned
     | AgentStarted
+    | VariantChosen
+    | DemosChosen
     | ModelCalled
     | ModelAnswered
     | ModelFailed
@@ -254,11 +199,14 @@ Happening: TypeAlias = (
     | RunEnding
     | ToolCalled
     | ToolAnswered
+    | AskStarted
+    | AskFinished
     | StrategyStep
     | ScriptLogged
     | AgentFinished
     | FellBack
     | AnswerRepaired
+    | ItemStarted
     | ItemFinished
     | RoundFinished
     | Warned
@@ -268,11 +216,16 @@ Happening: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A happening with its place in the run: `seq` counts from 1 without gaps, `ts` is Unix time."""
+    """A happening with its place in the run: `seq` counts from 1 without gaps, `ts` is Unix time.
+
+    `span` names the piece of work that it belongs to; `parent`, set where the piece begins, that around it.
+    """
 
     seq: int
     ts: float
     what: Happening
+    span: str = ""
+    parent: str | None = None
 
 
 class Observer(Protocol):

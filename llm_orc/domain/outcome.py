@@ -26,10 +26,12 @@ class Cause:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
     """What an agent took. `started_at` is Unix time; `cost_usd` is None when a price is unknown. `cached`:
-    every answer that it built on was known already."""
+    every answer that it built on was known already. `variant` is the name of the wording that it was asked
+    in, None where it has only one."""
 
     model: str | None = None
     strategy: str | None = None
+    variant: str | None = None
     usage: Usage = NO_USAGE
     cost_usd: float | None = 0.0
     attempts: int = 1

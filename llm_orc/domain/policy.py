@@ -80,3 +80,7 @@ class HostPolicy:
     limits: Mapping[str, Limits] = field(default_factory=dict)
     breaker_failures: int = 5
     breaker_seconds: float = 30.0
+
+
+UNCACHED = Policy(cache="off")
+"""What is measured is done, also when it was done before."""

@@ -60,6 +60,7 @@ class RecordedAgent:
     executions: int
     model: str | None
     strategy: str | None
+    variant: str | None
     calls: int
     samples: int
     usage: Usage
@@ -120,6 +121,7 @@ def agent_json(each: RecordedAgent) -> dict[str, JsonValue]:
         "executions": each.executions,
         "model": each.model,
         "strategy": each.strategy,
+        "variant": each.variant,
         "calls": each.calls,
         "samples": each.samples,
         "usage": usage_json(each.usage),

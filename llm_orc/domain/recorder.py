@@ -21,7 +21,7 @@ class ModelCall:
     """One call of a model that has ended: `completion`, or the `error` that it ended with.
 
     `agent` is the agent's name behind those of the agents around it. `started_at` is Unix time; `cost_usd`
-    is None when the price is unknown.
+    is None when the price is unknown. `cached`: nothing was sent.
     """
 
     agent: str
@@ -29,6 +29,7 @@ class ModelCall:
     completion: Completion | None = None
     error: Cause | None = None
     cost_usd: float | None = None
+    cached: bool = False
     started_at: float
     duration_s: float
 

@@ -11,6 +11,7 @@ from llm_orc.domain.ensemble import Ensemble
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model, Sampling
 from llm_orc.domain.task import Task
+from llm_orc.domain.wording import Wording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,11 @@ class Ask(Protocol):
     @property
     def models(self) -> tuple[Model, ...]:
         """The models that the agent may ask; the first is the one that was chosen for it."""
+        ...
+
+    @property
+    def wordings(self) -> tuple[Wording, ...]:
+        """The agent's wordings that vote; none where a single one is asked."""
         ...
 
     def __call__(

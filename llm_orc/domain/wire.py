@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from urllib.parse import urlsplit
 
-from llm_orc.domain.completion import Usage
+from llm_orc.domain.completion import Completion, Request, Usage
 from llm_orc.domain.events import Event, Planned, RunFinished
 from llm_orc.domain.foresight import Expected, Foresight, Range
 from llm_orc.domain.json import JsonValue
+from llm_orc.domain.model import Model
 from llm_orc.domain.outcome import Answered, Cause, Failed, Outcome, RunResult, Skipped
 from llm_orc.domain.plan import Assignment, Plan
 from llm_orc.domain.text import moment
@@ -40,6 +42,7 @@ def outcome_json(outcome: Outcome) -> dict[str, JsonValue]:
         "output": outcome.output if isinstance(outcome, Answered) else None,
         "model": effort.model if effort else None,
         "strategy": effort.strategy if effort else None,
+        "variant": effort.variant if effort else None,
         "confidence": outcome.confidence if isinstance(outcome, Answered) else None,
         "evidence": outcome.evidence if isinstance(outcome, Answered) else {},
         "samples": effort.samples if effort else 0,
@@ -56,6 +59,10 @@ def event_json(event: Event) -> dict[str, JsonValue]:
     """One line of `--output-format jsonl`."""
     what = event.what
     line: dict[str, JsonValue] = {"seq": event.seq, "ts": moment(event.ts), "type": what.type}
+    if event.span:
+        line["span"] = event.span
+    if event.parent is not None:
+        line["parent"] = event.parent
     if isinstance(what, Planned):
         return {**line, **plan_json(what.step, what.plan)}
     if isinstance(what, RunFinished):
@@ -140,6 +147,37 @@ def usage_json(usage: Usage) -> dict[str, JsonValue]:
     return {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
 
 
+def call_json(call: Request | Completion) -> dict[str, JsonValue]:
+    """Who is asked, and how its answer is to be drawn; or who answered. Nothing of what is said."""
+    if isinstance(call, Completion):
+        return {"model": call.model, "finish": [choice.finish for choice in call.choices]}
+    request = call
+    model, sampling = request.model, request.sampling
+    asked: dict[str, JsonValue] = {"provider": model.provider, "model": model.wire_name}
+    if (server := server_of(model)) is not None:
+        asked["server"] = server
+    if request.n != 1:
+        asked["n"] = request.n
+    for field in fields(sampling):
+        value = getattr(sampling, field.name)
+        if field.name != "options" and value not in (None, ()):
+            asked[field.name] = _plain(value)
+    return {**asked, "json": True} if request.schema is not None else asked
+
+
+def server_of(model: Model) -> str | None:
+    """The host and port that a model is served at; None where its entry does not say, or says no address."""
+    if model.base_url is None:
+        return None
+    try:
+        url = urlsplit(model.base_url)
+        port = url.port or (443 if url.scheme == "https" else 80)
+    except ValueError:
+        return None
+    host = url.hostname or ""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _status(outcome: Outcome) -> str:
     known = isinstance(outcome, Answered) and outcome.effort.cached
     return "cached" if known else _STATUS[type(outcome)]
@@ -156,6 +194,8 @@ def _plain(value: object) -> JsonValue:
             return cause_json(value)
         case Usage():
             return usage_json(value)
+        case Request() | Completion():
+            return call_json(value)
         case Mapping():
             return {str(key): _plain(item) for key, item in value.items()}
         case list() | tuple():

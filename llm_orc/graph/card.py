@@ -6,10 +6,10 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
-from llm_orc.domain.ensemble import Agent, Dispatch, Later, Llm, Loop, Script, SubEnsemble
+from llm_orc.domain.ensemble import Agent, Dispatch, Llm, Loop, Script, SubEnsemble, Unread
 from llm_orc.domain.text import one_line
 
-Kind = Literal["model", "script", "ensemble", "loop", "dispatch", "later"]
+Kind = Literal["model", "script", "ensemble", "loop", "dispatch", "unread"]
 
 HEIGHT = 48.0
 TEXT_LEFT = 40.0
@@ -45,8 +45,8 @@ def kind_of(agent: Agent) -> Kind:
             return "loop"
         case Dispatch():
             return "dispatch"
-        case Later():
-            return "later"
+        case Unread():
+            return "unread"
 
 
 def served_by(agent: Agent) -> str:
@@ -60,8 +60,8 @@ def served_by(agent: Agent) -> str:
             return f"{'loop' if isinstance(agent.work, Loop) else 'ensemble'} {ensemble.name}"
         case Dispatch(allowed=allowed):
             return f"one of {', '.join(allowed)}"
-        case Later(feature=feature):
-            return feature
+        case Unread(kind=kind):
+            return kind
 
 
 def card(agent: Agent) -> Card:

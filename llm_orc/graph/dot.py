@@ -9,7 +9,7 @@ from llm_orc.graph.card import Card, Kind, kind_of
 
 _COLOURS: Mapping[Kind, str] = {
     "model": "#4c5be0", "script": "#0c8565", "ensemble": "#8540d0", "loop": "#b5640a",
-    "dispatch": "#c92f68", "later": "#68727f",
+    "dispatch": "#c92f68", "unread": "#68727f",
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ ICONS: Mapping[Kind, str] = {
     "ensemble": "M2 2.5h5.5v4H2zM8.5 9.5H14v4H8.5zM4.7 6.5v5h3.8",
     "loop": "M13.2 6A5.6 5.6 0 1 0 13.6 9.4M13.6 2.2V6.2H9.6",
     "dispatch": "M8 14V10L3.6 5.6V2.5M8 10l4.4-4.4V2.5M1.6 4.4l2-2 2 2M10.4 4.4l2-2 2 2",
-    "later": "M8 2.2a5.8 5.8 0 1 0 .01 0M8 4.8V8l2.2 2.2",
+    "unread": "M8 2.2a5.8 5.8 0 1 0 .01 0M8 4.8V8l2.2 2.2",
 }
 """Outlines of 16 by 16 pixels."""
 
@@ -20,14 +20,14 @@ _Colours = Mapping[str, str]
 _LIGHT: _Colours = {
     "page": "#ffffff", "ink": "#1d2433", "muted": "#5d6779", "edge": "#9aa5b8", "strong": "#3d4a63",
     "model": "#4c5be0", "script": "#0c8565", "ensemble": "#8540d0", "loop": "#b5640a",
-    "dispatch": "#c92f68", "later": "#68727f",
+    "dispatch": "#c92f68", "unread": "#68727f",
 }  # fmt: skip
 _DARK: _Colours = {
     "page": "#0f131b", "ink": "#eef1f7", "muted": "#9ba6ba", "edge": "#566179", "strong": "#c3ccdd",
     "model": "#8d9aff", "script": "#40c79f", "ensemble": "#bf8bff", "loop": "#efac4a",
-    "dispatch": "#ff7dac", "later": "#98a2b5",
+    "dispatch": "#ff7dac", "unread": "#98a2b5",
 }  # fmt: skip
-_KINDS: tuple[Kind, ...] = ("model", "script", "ensemble", "loop", "dispatch", "later")
+_KINDS: tuple[Kind, ...] = ("model", "script", "ensemble", "loop", "dispatch", "unread")
 
 
 def _tinted(colour: str, page: str, part: float) -> str:

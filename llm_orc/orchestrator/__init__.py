@@ -28,11 +28,14 @@ from llm_orc.orchestrator.recording import Recording
 from llm_orc.orchestrator.resuming import file_of
 from llm_orc.orchestrator.running import Runner, Watch
 from llm_orc.orchestrator.serving import Providers, Strategies
+from llm_orc.orchestrator.tracing import Tracings
 from llm_orc.orchestrator.treating import Treating
 from llm_orc.registry import ROUTERS, find
 from llm_orc.spec.inputs import gather_inputs
+from llm_orc.spec.locate import records_path
 
 if TYPE_CHECKING:
+    from llm_orc.run.examples import Examples
     from llm_orc.run.journal_reading import Runs
     from llm_orc.run.records import Records
 
@@ -66,11 +69,19 @@ class Orchestrator(Project):
             project, {**(flags or {}), **({"runs": str(runs)} if isinstance(runs, Path | str) else {})}
         )
         self._recording = Recording(self.project, runs)
+        self.tracings = Tracings()
         self._providers = Providers(providers or {})
         self._treating = Treating(self._providers)
         self._strategies = Strategies()
+        self._examples: Examples | None = None
         self._runner = Runner(
-            lambda: self.settings, self._treating, self._recording, self._strategies, self._planning
+            lambda: self.settings,
+            self._treating,
+            self._recording,
+            self._strategies,
+            self._planning,
+            lambda: self.worked_examples,
+            self.tracings,
         )
 
     async def __aenter__(self) -> Self:
@@ -90,6 +101,7 @@ class Orchestrator(Project):
             await self._providers.aclose()
             await self._recording.aclose()
             self._treating.close()
+            await self.tracings.aclose()
 
     @property
     def records(self) -> Records:
@@ -205,6 +217,15 @@ class Orchestrator(Project):
         chosen = self.model(model)
         router: Router = find("router", "planner", ROUTERS)(chosen, self.provider_of(chosen))
         return router
+
+    @property
+    def worked_examples(self) -> Examples:
+        """What chooses among worked examples; the vectors of these are kept beside the runs."""
+        from llm_orc.run.examples import Examples
+
+        if self._examples is None:
+            self._examples = Examples(self.provider_of, records_path(self.project).with_name("embeddings"))
+        return self._examples
 
     def _planning(self, ensemble: Ensemble, routing: RoutingSpec) -> Planning:
         from llm_orc.orchestrator.planning import planning_of

@@ -70,7 +70,10 @@ def with_models(ensemble: Ensemble, change: Callable[[Model], Model]) -> Ensembl
             return agent
         models = tuple(change(model) for model in agent.work.models)
         fallbacks = tuple(change(model) for model in agent.work.fallbacks)
-        return replace(agent, work=replace(agent.work, models=models, fallbacks=fallbacks))
+        nearest = agent.work.nearest
+        if nearest is not None and nearest.embedding is not None:
+            nearest = replace(nearest, embedding=change(nearest.embedding))
+        return replace(agent, work=replace(agent.work, models=models, fallbacks=fallbacks, nearest=nearest))
 
     return with_agents(ensemble, changed)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -12,13 +13,16 @@ from llm_orc.domain.events import Observer
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import RunResult
 from llm_orc.domain.plan import Planning
-from llm_orc.errors import NotAvailable
 from llm_orc.orchestrator.completing import completed, router_of
 from llm_orc.orchestrator.options import RunOptions, options_json
 from llm_orc.orchestrator.recording import Recording
 from llm_orc.orchestrator.serving import Strategies
+from llm_orc.orchestrator.tracing import Tracings
 from llm_orc.orchestrator.treating import Treating
 from llm_orc.spec.settings import Settings
+
+if TYPE_CHECKING:
+    from llm_orc.run.examples import Examples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +44,16 @@ class Runner:
         recording: Recording,
         strategies: Strategies,
         planning: Callable[[Ensemble, RoutingSpec], Planning],
+        examples: Callable[[], Examples],
+        tracings: Tracings,
     ) -> None:
         self._settings = settings
         self._treating = treating
         self._recording = recording
         self._strategies = strategies
         self._planning = planning
+        self._examples = examples
+        self._tracings = tracings
 
     async def run(
         self,
@@ -60,10 +68,6 @@ class Runner:
         from llm_orc.run.ending import GRACE_SECONDS, Ending
         from llm_orc.run.run import run_ensemble
 
-        if ensemble.unavailable:
-            raise NotAvailable(
-                f"{ensemble.name!r} uses what is not available yet: {'; '.join(ensemble.unavailable)}"
-            )
         settings = self._settings()
         ensemble = replace(
             completed(ensemble, options.seed, settings.timeout_seconds),
@@ -83,16 +87,22 @@ class Runner:
         # Where nothing is to be chosen, planning costs nothing.
         fixed = router_of(ensemble, options.routing) == "fixed"
         planning = None if fixed else self._planning(ensemble, options.routing)
-        opened = await self._recording.begin(ensemble, inputs, options_json(options), settings, run_id)
-        async with opened as recorder:
+        given = options_json(options)
+        async with (
+            # First: a trace that can go nowhere must not leave a run behind.
+            self._tracings.run(ensemble.name, settings) as (trace, makers),
+            await self._recording.begin(ensemble, inputs, given, settings, run_id) as recorder,
+        ):
             return await run_ensemble(
                 ensemble,
                 inputs,
                 treatment=treatment,
                 strategy_of=self._strategies.of,
                 task_of=task_of,
-                observers=watch.observers,
+                examples=self._examples(),
+                observers=(*watch.observers, *makers),
                 ending=ending,
                 planning=planning,
                 recorder=recorder,
+                trace=trace,
             )

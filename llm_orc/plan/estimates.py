@@ -23,6 +23,9 @@ _UPSTREAM_TOKENS = 200
 def tokens_of(llm: Llm, task: Task, text: str, dependencies: int) -> tuple[float, float]:
     """Tokens that one answer is expected to read and to write."""
     known = len(llm.system_prompt) + len(text) + sum(len(demo.output) * 2 for demo in llm.demos)
+    if llm.nearest is not None:
+        shown = llm.nearest.demos[: llm.nearest.k]
+        known += sum(len(demo.output) * 2 for demo in shown)
     if llm.prompt is not None:
         known += len(llm.prompt.source)
     read = known / CHARACTERS_PER_TOKEN + dependencies * _UPSTREAM_TOKENS

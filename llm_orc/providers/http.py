@@ -11,7 +11,6 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
 
 import anyio
 
@@ -24,6 +23,7 @@ else:
         import httpx
 
 from llm_orc.domain.json import JsonObject, JsonValue
+from llm_orc.domain.span import to_carry
 from llm_orc.errors import InvalidRequest, OrcError, Unreachable
 from llm_orc.providers.faults import Place, failure_of
 from llm_orc.providers.keys import Key
@@ -38,14 +38,6 @@ CONNECTIONS = 256
 CUT_HINT = "the server's log may say why"
 
 T = TypeVar("T")
-
-
-def is_same_host(address: str, other: str) -> bool:
-    """Whether two URLs name one host; an address that is no URL names none."""
-    try:
-        return urlsplit(address).hostname == urlsplit(other).hostname
-    except ValueError:
-        return False
 
 
 def bearer(secret: str | None) -> dict[str, str]:
@@ -105,7 +97,9 @@ class Wire:
         """
         client, place = await self._opened(model)
         deadline = _Deadline(timeout_seconds or CALL_SECONDS, place)
-        request = client.build_request("POST", self._base_url + path, content=_encoded(body))
+        request = client.build_request(
+            "POST", self._base_url + path, content=_encoded(body), headers=to_carry()
+        )
         try:
             response = await deadline.wait(client.send(request, stream=True))
             try:
@@ -147,7 +141,9 @@ class Wire:
         seconds = timeout_seconds or CALL_SECONDS
         with anyio.move_on_after(seconds):
             try:
-                async with client.stream(method, self._base_url + path, content=content) as response:
+                async with client.stream(
+                    method, self._base_url + path, content=content, headers=to_carry()
+                ) as response:
                     data = await _whole(response, place)
             except httpx.HTTPError as error:
                 raise self._failure(error, place) from error

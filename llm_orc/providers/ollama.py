@@ -18,6 +18,7 @@ from llm_orc.domain.completion import (
     ToolCall,
     Usage,
 )
+from llm_orc.domain.embedding import Embedded
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
 from llm_orc.providers.chat import function_tools, token_logprobs
@@ -26,7 +27,7 @@ from llm_orc.providers.keys import Key
 from llm_orc.providers.lanes import Lanes
 from llm_orc.providers.presence import must_have
 from llm_orc.providers.samples import one_by_one
-from llm_orc.providers.shapes import as_count, as_list, as_number, as_object, as_text
+from llm_orc.providers.shapes import as_count, as_list, as_number, as_object, as_text, as_vector
 
 PORT = 11434
 UNLOAD_SECONDS = 10.0
@@ -76,6 +77,19 @@ class Ollama:
             async with aclosing(pieces):
                 async for piece in pieces:
                     yield piece
+
+    async def embed(
+        self, model: Model, texts: Sequence[str], *, timeout_seconds: float | None = None
+    ) -> Embedded:
+        keep = {} if model.keep_alive is None else {"keep_alive": model.keep_alive}
+        async with self._lanes.of(model):
+            return await self._wire.post(
+                "/api/embed",
+                {"model": model.wire_name, "input": list(texts), **keep},
+                _embedded,
+                model=model.wire_name,
+                timeout_seconds=timeout_seconds,
+            )
 
     async def installed(self) -> Sequence[Installed]:
         """What the server has on disk, and which of it is in memory now."""
@@ -239,6 +253,14 @@ def _of_the_answer(logprobs: tuple[TokenLogprob, ...], text: str) -> tuple[Token
 def _piece(chunk: JsonObject) -> tuple[str, bool]:
     message = as_object(chunk.get("message") or {}, "message")
     return as_text(message.get("content"), "content"), chunk.get("done") is True
+
+
+def _embedded(reply: JsonObject) -> Embedded:
+    rows = as_list(reply.get("embeddings"), "embeddings")
+    return Embedded(
+        vectors=[as_vector(row, "embeddings[]") for row in rows],
+        usage=Usage(input_tokens=as_count(reply.get("prompt_eval_count"), "prompt_eval_count")),
+    )
 
 
 def _described(reply: JsonObject) -> JsonObject:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from llm_orc.domain.completion import Completion, Installed, Request
+from llm_orc.domain.completion import Completion, Installed, Request, Usage
+from llm_orc.domain.embedding import Embedded
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
 from llm_orc.providers.chat import chat_body, completion_of, piece_of
-from llm_orc.providers.http import Wire, is_same_host
-from llm_orc.providers.keys import Key
+from llm_orc.providers.http import Wire
+from llm_orc.providers.keys import Key, is_same_host
 from llm_orc.providers.lanes import Lanes
 from llm_orc.providers.presence import must_have
 from llm_orc.providers.samples import one_by_one
-from llm_orc.providers.shapes import as_list, as_object, as_text
+from llm_orc.providers.shapes import as_count, as_list, as_object, as_text, as_vector
 
 BASE_URL = "https://api.openai.com/v1"
 KEY_VARIABLE = "OPENAI_API_KEY"
@@ -65,6 +66,18 @@ class OpenAI:
                 async for piece in pieces:
                     yield piece
 
+    async def embed(
+        self, model: Model, texts: Sequence[str], *, timeout_seconds: float | None = None
+    ) -> Embedded:
+        async with self._lanes.of(model):
+            return await self._wire.post(
+                "/embeddings",
+                {"model": model.wire_name, "input": list(texts), "encoding_format": "float"},
+                _embedded,
+                model=model.wire_name,
+                timeout_seconds=timeout_seconds,
+            )
+
     async def installed(self) -> Sequence[Installed]:
         return await self._wire.get("/models", _models)
 
@@ -79,6 +92,17 @@ class OpenAI:
 
     def _body(self, request: Request) -> dict[str, JsonValue]:
         return chat_body(request, length_key="max_completion_tokens" if self._official else "max_tokens")
+
+
+def _embedded(reply: JsonObject) -> Embedded:
+    """In the order of the texts, whatever that of the reply."""
+    entries = [as_object(entry, "data[]") for entry in as_list(reply.get("data"), "data")]
+    entries.sort(key=lambda entry: as_count(entry.get("index"), "data[].index"))
+    usage = as_object(reply.get("usage") or {}, "usage")
+    return Embedded(
+        vectors=[as_vector(entry.get("embedding"), "data[].embedding") for entry in entries],
+        usage=Usage(input_tokens=as_count(usage.get("prompt_tokens"), "prompt_tokens")),
+    )
 
 
 def _models(reply: JsonObject) -> tuple[Installed, ...]:

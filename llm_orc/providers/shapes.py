@@ -48,6 +48,10 @@ def as_number(value: JsonValue, where: str) -> float:
     return float(value)
 
 
+def as_vector(value: JsonValue, where: str) -> list[float]:
+    return [as_number(number, where) for number in as_list(value, where)]
+
+
 def as_count(value: JsonValue, where: str) -> int:
     """A number of tokens; 0 when the server did not say."""
     if value is None:

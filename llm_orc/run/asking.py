@@ -8,12 +8,14 @@ from functools import partial
 
 from llm_orc.domain.completion import Completion, Message, Request, Usage
 from llm_orc.domain.ensemble import Ensemble, Llm
-from llm_orc.domain.events import StrategyStep
+from llm_orc.domain.events import AskFinished, AskStarted, StrategyStep
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model, Sampling
 from llm_orc.domain.policy import Policy
 from llm_orc.domain.task import Task, TaskKind
-from llm_orc.run.attempt import Attempt
+from llm_orc.domain.wording import Wording
+from llm_orc.errors import OrcError
+from llm_orc.run.attempt import Attempt, cause_of
 from llm_orc.run.calls import Calls
 from llm_orc.run.together import together
 from llm_orc.run.tool_loop import ToolLoop
@@ -27,7 +29,7 @@ class Asking:
     """Asks the models of one agent."""
 
     __slots__ = (
-        "_attempt", "_calls", "_llm", "_nested", "_policy", "_task_of", "_tools", "models",
+        "_attempt", "_calls", "_llm", "_nested", "_policy", "_task_of", "_tools", "models", "wordings",
     )  # fmt: skip
 
     def __init__(
@@ -35,6 +37,7 @@ class Asking:
         llm: Llm,
         models: tuple[Model, ...],
         attempt: Attempt,
+        wordings: tuple[Wording, ...],
         *,
         calls: Calls,
         policy: Policy,
@@ -43,6 +46,7 @@ class Asking:
         task_of: TaskOf,
     ) -> None:
         self.models = models
+        self.wordings = wordings
         self._llm = llm
         self._attempt = attempt
         self._calls = calls
@@ -74,11 +78,30 @@ class Asking:
             schema=schema.schema if schema is not None and "json_schema" in model.supports else None,
             sample=sample,
         )
+        if self._llm.strategy.type == "single" and self._tools is None:
+            return await self._answered(request, aside, steps)
+        attempt, emit = self._attempt, self._calls.emit
+        attempt.asks += 1
+        number = attempt.asks
+        emit(AskStarted(
+            agent=attempt.name, ask=number, strategy=self._llm.strategy.type, model=model.name, n=n,
+            aside=aside,
+        ))  # fmt: skip
+        try:
+            completion = await self._answered(request, aside, steps)
+        except OrcError as error:
+            emit(AskFinished(agent=attempt.name, ask=number, error=cause_of(error)))
+            raise
+        emit(AskFinished(agent=attempt.name, ask=number, error=None))
+        return completion
+
+    async def _answered(self, request: Request, aside: bool, steps: int | None) -> Completion:
+        model = request.model
         if self._tools is not None and not aside:
             by_text = steps is not None or "tools" not in model.supports
             loop = ToolLoop(self._tools, steps or self._llm.max_tool_calls, self._once, by_text=by_text)
             return await _drawn(request, loop)
-        if n > 1 and "n" not in model.supports:
+        if request.n > 1 and "n" not in model.supports:
             return await _drawn(request, self._once)
         return await self._once(request)
 

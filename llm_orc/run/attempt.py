@@ -18,9 +18,9 @@ class Attempt:
     """Counts usage, cost and calls. `name` is the agent's, behind those of the agents around it."""
 
     __slots__ = (
-        "agent", "attempts", "began", "confidence", "cost_usd", "evidence", "has_alternative", "load_seconds",
-        "model", "name",
-        "purses", "samples", "scores", "sources", "started_at", "strategy", "tool_calls", "usage",
+        "agent", "asks", "attempts", "began", "confidence", "cost_usd", "evidence", "has_alternative",
+        "load_seconds", "model", "name", "purses", "samples", "scores", "sources", "started_at", "strategy",
+        "tool_calls", "usage", "variant",
     )  # fmt: skip
 
     def __init__(self, agent: Agent, name: str, purses: Purses) -> None:
@@ -33,8 +33,10 @@ class Attempt:
         self.started_at = time()
         self.model: str | None = None
         self.strategy: str | None = None
+        self.variant: str | None = None
         self.usage: Usage = NO_USAGE
         self.cost_usd: float | None = 0.0
+        self.asks = 0
         self.attempts = 0
         self.tool_calls = 0
         self.load_seconds = 0.0
@@ -57,6 +59,7 @@ class Attempt:
         return Effort(
             model=self.model,
             strategy=self.strategy,
+            variant=self.variant,
             usage=self.usage,
             cost_usd=self.cost_usd,
             attempts=self.attempts,

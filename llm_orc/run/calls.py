@@ -51,25 +51,22 @@ class Calls:
 
     async def complete(self, request: Request, attempt: Attempt, policy: Policy) -> Completion:
         """The answer of a model. Raises `ProviderFailed`, `DeadlinePassed` and `BudgetSpent`."""
-        attempt.attempts += 1
         request = replace(request, timeout_seconds=policy.call_seconds)
-        call = _Call(self, attempt, request, attempt.attempts)
+        call = _Call(self, attempt, request)
         known = None if self.recorder is None else self.recorder.recall(attempt.name, request)
         if known is not None:
             attempt.purses.recall(taken_by(request, known.usage))
+            call.begin()
             cost = cost_of(request.model, known.usage)
             call.count(known, cost, "journal")
             call.tell(known, cost, "journal")
             return known
-        call.began = perf_counter()
-        self.emit(ModelCalled(
-            agent=attempt.name, call=call.number, model=request.model.name, n=request.n
-        ))  # fmt: skip
         ask = partial(self._sent, call, policy)
         completion, was_known = await self.cache.answer(request, policy.cache, ask)
         if was_known:
             completion = replace(completion, usage=Usage())
-            await self._keep(call, completion, 0.0)
+            call.begin()
+            await self._keep(call, completion, 0.0, cached=True)
             call.count(completion, 0.0, "cache")
             call.tell(completion, 0.0, "cache")
         return completion
@@ -112,6 +109,11 @@ class Calls:
         expected = self.expectations.of(request)
         try:
             async with attempt.purses.paying(request, expected) as taken:
+                call.begin()
+                self.emit(ModelCalled(
+                    agent=attempt.name, call=call.number, model=request.model.name, n=request.n,
+                    request=request,
+                ))  # fmt: skip
                 try:
                     completion = await self.connect(request.model, policy, call).complete(request)
                 except OrcError:
@@ -141,24 +143,34 @@ class Calls:
         call.tell(completion, cost, "model")
         return completion
 
-    async def _keep(self, call: _Call, completion: Completion, cost: float | None) -> None:
+    async def _keep(
+        self, call: _Call, completion: Completion, cost: float | None, *, cached: bool = False
+    ) -> None:
         if self.recorder is not None:
             took = perf_counter() - call.began
-            await self.recorder.record(call.ended(completion=completion, cost_usd=cost, duration_s=took))
+            await self.recorder.record(
+                call.ended(completion=completion, cost_usd=cost, duration_s=took, cached=cached)
+            )
 
 
 class _Call:
     """One call of an agent: the `Caller` that the policy tells what happens to it."""
 
-    def __init__(self, calls: Calls, attempt: Attempt, request: Request, number: int) -> None:
+    def __init__(self, calls: Calls, attempt: Attempt, request: Request) -> None:
         self.attempt = attempt
         self.request = request
-        self.number = number
+        self.number = 0
         self.began = perf_counter()
         self.ended = partial(ModelCall, agent=attempt.name, request=request, started_at=time())
         self._calls = calls
         self._queued = 0.0
         self._is_under_way = False
+
+    def begin(self) -> None:
+        """What a budget forbids is no call."""
+        self.attempt.attempts += 1
+        self.number = self.attempt.attempts
+        self.began = perf_counter()
 
     @property
     def has_alternative(self) -> bool:
@@ -208,6 +220,7 @@ class _Call:
             agent=self.attempt.name, call=self.number, model=self.request.model.name,
             usage=completion.usage, cost_usd=cost, duration_s=perf_counter() - self.began,
             load_seconds=completion.load_seconds, source=source, queued_s=self._queued,
+            completion=completion,
         ))  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from llm_orc.domain.model import Model
 from llm_orc.domain.outcome import Cause, Failed, Outcome, Skipped
 from llm_orc.domain.plan import Asker
 from llm_orc.domain.strategy import Strategy
+from llm_orc.domain.wording import Wording
 from llm_orc.errors import (
     AnswerRejected,
     BudgetSpent,
@@ -48,6 +49,7 @@ from llm_orc.run.script import given_to, run_script
 from llm_orc.run.stream import EventStream
 from llm_orc.run.toolbox import toolbox
 from llm_orc.run.view import View, list_of, sub_inputs, view_of
+from llm_orc.run.wordings import Wordings
 
 StrategyOf = Callable[[StrategySpec], Strategy]
 
@@ -62,6 +64,7 @@ class Surroundings:
     nested: RunNested
     servers: McpServers
     task_of: TaskOf
+    wordings: Wordings
     routing: Routing | None = None
     concurrency: int | None = None
 
@@ -204,12 +207,13 @@ class Executor:
 
     async def _llm(self, llm: Llm, seconds: float | None, attempt: Attempt, view: View) -> JsonValue:
         """The first model's answer; where it cannot be had, the next fallback's."""
+        llm, wordings = await self._around.wordings.of(llm, view, seconds, attempt)
         messages = render(llm, view)
         models, *rest = (llm.models, *((model,) for model in llm.fallbacks))
         while True:
             attempt.has_alternative = bool(rest)
             try:
-                return await in_time(seconds, partial(self._think, llm, models, messages, attempt))
+                return await in_time(seconds, partial(self._think, llm, models, messages, wordings, attempt))
             except (ProviderFailed, DeadlinePassed) as error:
                 if not rest:
                     raise
@@ -219,13 +223,18 @@ class Executor:
                 ))  # fmt: skip
 
     async def _think(
-        self, llm: Llm, models: tuple[Model, ...], messages: tuple[Message, ...], attempt: Attempt
+        self,
+        llm: Llm,
+        models: tuple[Model, ...],
+        messages: tuple[Message, ...],
+        wordings: tuple[Wording, ...],
+        attempt: Attempt,
     ) -> JsonValue:
         around = self._around
         attempt.model = models[0].name
         attempt.strategy = llm.strategy.type
         ask = Asking(
-            llm, models, attempt,
+            llm, models, attempt, wordings,
             calls=around.calls, policy=around.calls.policy_of(attempt.agent), task_of=around.task_of,
             nested=partial(self._beside, models[0].name),
             tools=await toolbox(llm, attempt, around.calls, around.servers),

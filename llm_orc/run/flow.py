@@ -8,7 +8,7 @@ from dataclasses import replace
 import anyio
 
 from llm_orc.domain.ensemble import Dispatch, Ensemble, FanOut, Loop, variable_name
-from llm_orc.domain.events import ItemFinished, RoundFinished
+from llm_orc.domain.events import ItemFinished, ItemStarted, RoundFinished
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.path import Missing, shown, value_at
 from llm_orc.errors import FlowFailed, OrcError
@@ -44,6 +44,7 @@ async def fan_out(
             if failures and spec.on_item_failure == "fail":
                 return
             error: OrcError | None = None
+            emit(ItemStarted(agent=attempt.name, index=index, items=len(items)))
             try:
                 outputs[index] = await once(item)
             except OrcError as caught:

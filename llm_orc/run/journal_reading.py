@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from llm_orc.domain.completion import Usage
+from llm_orc.domain.events import Event
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import Cause
 from llm_orc.domain.recorded import RecordedAgent, RecordedDetail, RecordedRun, run_json
+from llm_orc.domain.recorded_events import event_of
 from llm_orc.domain.spending import Costs, Key
 from llm_orc.domain.text import moment
-from llm_orc.errors import NotFound
+from llm_orc.domain.trial import Trial
+from llm_orc.errors import NotAvailable, NotFound
 from llm_orc.run.database import damaged, reading
-from llm_orc.run.journal_costs import costs, nothing_spent
+from llm_orc.run.journal_costs import costs, nothing_spent, spent_since
 from llm_orc.run.journal_rows import checksum
 from llm_orc.run.processes import has_ended
+from llm_orc.run.trials import scores_in, trials_in
 
 _RUNS = """
     SELECT runs.*, attempts.number AS attempts, attempts.process AS process
@@ -29,15 +33,14 @@ _RUNS = """
 _SPENT = """
     SELECT coalesce(sum(input_tokens), 0) AS input_tokens,
         coalesce(sum(output_tokens), 0) AS output_tokens,
-        CASE WHEN count(cost_usd) = sum(status = 'answered') OR count(*) = 0
+        CASE WHEN count(cost_usd) = sum(status <> 'failed') OR count(*) = 0
             THEN coalesce(sum(cost_usd), 0.0) END AS cost_usd
     FROM calls WHERE run = ? AND kind = 'model'
 """
-_SINCE = """
-    SELECT coalesce(sum(calls.cost_usd), 0.0), coalesce(sum(calls.input_tokens + calls.output_tokens), 0),
-        count(*)
-    FROM calls JOIN runs ON runs.id = calls.run
-    WHERE calls.kind = 'model' AND calls.started_at >= ? AND NOT (runs.run = ? AND calls.attempt = ?)
+_AGENTS = """
+    SELECT agents.*, variants.variant FROM agents
+    LEFT JOIN variants ON variants.run = agents.run AND variants.agent = agents.agent
+    WHERE agents.run = ? ORDER BY first_seq
 """
 _PLANS = """
     SELECT json FROM events INDEXED BY events_of_plans WHERE run = ? AND type = 'planned' ORDER BY seq
@@ -89,7 +92,7 @@ class Runs:
         """A run with its agents and plans. Raises `NotFound`."""
         with self._open() as database:
             row = self._row(database, run)
-            agents = database.execute("SELECT * FROM agents WHERE run = ? ORDER BY first_seq", (row["id"],))
+            agents = database.execute(_AGENTS, (row["id"],))
             # By itself SQLite takes the primary key, which means to read all events.
             plans = database.execute(_PLANS, (row["id"],))
             return RecordedDetail(
@@ -107,6 +110,24 @@ class Runs:
                 (row["id"], kind),
             ):
                 yield self._parsed(text)
+
+    def happened(self, run: str) -> Iterator[Event]:
+        """The events of a run in order, for observers. Raises `NotFound`, and `NotAvailable` for a run that
+        an older version recorded, which says nothing of spans."""
+        with self._open() as database:
+            row = self._row(database, run)
+            for ts, text in database.execute(
+                "SELECT ts, json FROM events WHERE run = ? ORDER BY seq", (row["id"],)
+            ):
+                line = self._parsed(text)
+                if "span" not in line:
+                    raise NotAvailable(f"the run {row['run']} was recorded before there were spans")
+                try:
+                    event = event_of(ts, line)
+                except ValueError as error:
+                    raise damaged(self.path) from error
+                if event is not None:
+                    yield event
 
     def export(self, run: str) -> Iterator[JsonObject]:
         """All that is known of a run, in pieces: the run, its events, its calls. Raises `NotFound`."""
@@ -126,10 +147,7 @@ class Runs:
         if not self.path.exists():
             return 0.0, 0, 0
         with self._open() as database:
-            found: tuple[float, int, int] = tuple(
-                database.execute(_SINCE, (moment, run_id, attempt)).fetchone()
-            )
-            return found
+            return spent_since(database, moment, run_id, attempt)
 
     def prune(
         self, *, keep: int = 0, before: float | None = None, dry_run: bool = False
@@ -153,6 +171,20 @@ class Runs:
     def costs(self, by: Sequence[Key], *, since: float | None = None, ensemble: str | None = None) -> Costs:
         """What was spent and saved since a Unix time, for each value of `by`."""
         return costs(self.path, by, since, ensemble) if self.path.exists() else nothing_spent(by)
+
+    def trials(self, ensemble: str, since: float | None = None) -> list[Trial]:
+        """What became of the agents with variants in the runs of an ensemble, the oldest first."""
+        if not self.path.exists():
+            return []
+        with self._open() as database:
+            return list(trials_in(database, ensemble, since))
+
+    def scores(self) -> dict[str, float]:
+        """What runs were worth, by id, where there was feedback."""
+        if not self.path.exists():
+            return {}
+        with self._open() as database:
+            return scores_in(database)
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -183,7 +215,7 @@ class Runs:
         if row["input_tokens"] is None:
             counted = database.execute(_SPENT, (row["id"],)).fetchone()
         (calls,) = database.execute(
-            "SELECT count(*) FROM calls WHERE run = ? AND kind = 'model'", (row["id"],)
+            "SELECT count(*) FROM calls WHERE run = ? AND kind = 'model' AND status <> 'cached'", (row["id"],)
         ).fetchone()
         return RecordedRun(
             run_id=row["run"],
@@ -215,6 +247,7 @@ class Runs:
             executions=max(ended, row["started"]),
             model=row["model"],
             strategy=row["strategy"],
+            variant=row["variant"],
             calls=row["calls"],
             samples=row["samples"],
             usage=_usage(row),

@@ -17,6 +17,7 @@ from llm_orc.domain.json import JsonValue
 from llm_orc.domain.outcome import NO_USAGE, Answered, Cause, Failed, Outcome, Skipped
 from llm_orc.domain.recorder import ModelCall, Work
 from llm_orc.domain.wire import cause_json, event_json
+from llm_orc.domain.wording_events import VariantChosen
 
 _CONTENT = frozenset({
     "output", "text", "message", "hint", "detail", "evidence", "arguments", "content", "result",
@@ -46,6 +47,7 @@ _FINISHED = """
         started_at = coalesce(started_at, excluded.started_at), ended_at = excluded.ended_at,
         error = coalesce(excluded.error, error)
 """
+_VARIANT = "INSERT OR REPLACE INTO variants (run, agent, variant, wording) VALUES (?, ?, ?, ?)"
 _ENDED = """
     UPDATE runs SET status = ?, ended_at = ?, output = ?, error = ?, input_tokens = ?, output_tokens = ?,
         cost_usd = ?, trace_id = ? WHERE id = ?
@@ -89,6 +91,8 @@ class Rows:
             database.execute(
                 _FINISHED, (self._row, agent, event.seq, *self._finished(what.outcome, event.ts))
             )
+        elif isinstance(what, VariantChosen):
+            database.execute(_VARIANT, (self._row, agent, what.variant, what.wording))
         elif isinstance(what, RunFinished):
             self._run_finished(database, what, event.ts)
 
@@ -103,7 +107,7 @@ class Rows:
         if call.completion is not None:
             occurrence = self._occurrences[call.agent, key]
             self._occurrences[call.agent, key] += 1
-            usage, status = call.completion.usage, "answered"
+            usage, status = call.completion.usage, "cached" if call.cached else "answered"
             response = to_text(completion_json(call.completion)) if self._keep else None
         database.execute(_CALL, (
             self._row, call.agent, "model", number, key, occurrence, self._attempt, model, status, response,

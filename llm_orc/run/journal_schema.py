@@ -60,6 +60,18 @@ MIGRATIONS = (
     CREATE INDEX calls_by_run ON calls (run);
     CREATE INDEX calls_by_start ON calls (started_at) WHERE kind = 'model';
     """,
+    # In which wording agents were asked; what runs were worth, and with an agent, what its part in them was.
+    """
+    CREATE TABLE variants (
+        run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, agent TEXT NOT NULL, variant TEXT NOT NULL,
+        wording TEXT NOT NULL, PRIMARY KEY (run, agent)
+    ) WITHOUT ROWID;
+    CREATE TABLE scores (
+        id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, agent TEXT,
+        score REAL NOT NULL, source TEXT NOT NULL, ts REAL NOT NULL
+    );
+    CREATE INDEX scores_by_run ON scores (run, agent);
+    """,
 )
 
 CACHE_MIGRATIONS = (

@@ -15,6 +15,16 @@ from llm_orc.run.database import connect, said_clearly
 REMEMBERED = 400
 """Pieces of evidence per model and task that are read: forgetting leaves nothing of older ones."""
 
+# A program may have its models chosen by what was learned, and record no runs.
+_KNOWN = """
+    SELECT run, started_at AS ts FROM runs
+    UNION ALL SELECT run, max(ts) FROM served WHERE run NOT IN (SELECT run FROM runs) GROUP BY run
+"""
+_AGENTS = "SELECT agent FROM agents JOIN runs ON runs.id = agents.run WHERE runs.run = ? ORDER BY first_seq"
+_SCORE = """
+    INSERT INTO scores (run, agent, score, source, ts) SELECT id, ?, ?, ?, ? FROM runs WHERE run = ?
+"""
+
 
 class Records:
     """The records at `path`; the file is made when something is first written."""
@@ -56,21 +66,23 @@ class Records:
             )
 
     def score(self, run: str, agent: str | None, score: float, source: Source = "feedback") -> list[str]:
-        """Keep what a run, or one agent's part in it, was worth; the agents that it counts for.
+        """Keep what a run, or one agent's part in it, was worth; the agents whose models it teaches about.
 
         `run` may be the beginning of an id, or `last`. Raises `NotFound` and `JournalFailed`.
         """
-        with self._open() as database:
+        with self._open() as database, database:
             found = self._run(database, run)
             rows = database.execute(
                 "SELECT agent, model, task FROM served WHERE run = ?", (found,)
             ).fetchall()
-        chosen = [row for row in rows if agent in (None, row[0])]
-        if not chosen:
-            raise NotFound(
-                f"run {found} has no agent {agent!r} that was routed",
-                hint=f"its agents: {', '.join(row[0] for row in rows)}",
+            known = dict.fromkeys(row[0] for row in rows) | dict.fromkeys(
+                name for (name,) in database.execute(_AGENTS, (found,))
             )
+            if agent is not None and agent not in known:
+                hint = f"its agents: {', '.join(known)}"
+                raise NotFound(f"run {found} has no agent {agent!r}", hint=hint)
+            database.execute(_SCORE, (agent, score, source, time(), found))
+        chosen = [row for row in rows if agent in (None, row[0])]
         self.learned(
             found,
             [Evidence(model=model, task=task, source=source, score=score) for _, model, task in chosen],
@@ -80,14 +92,14 @@ class Records:
 
     def _run(self, database: sqlite3.Connection, run: str) -> str:
         if run == "last":
-            rows = database.execute("SELECT run FROM served ORDER BY ts DESC LIMIT 1").fetchall()
+            rows = database.execute(f"{_KNOWN} ORDER BY ts DESC LIMIT 1").fetchall()
         else:
             escaped = run.replace("%", r"\%").replace("_", r"\_")
             rows = database.execute(
-                r"SELECT DISTINCT run FROM served WHERE run LIKE ? ESCAPE '\' LIMIT 2", (f"{escaped}%",)
+                rf"SELECT DISTINCT run FROM ({_KNOWN}) WHERE run LIKE ? ESCAPE '\' LIMIT 2", (f"{escaped}%",)
             ).fetchall()
         if len(rows) != 1:
-            what = "more than one run begins" if rows else "there is no routed run whose id begins"
+            what = "more than one run begins" if rows else "no run begins"
             raise NotFound(f"{what} with {run!r} in {self.path}", hint="'last' is the last run")
         return str(rows[0][0])
 

@@ -29,7 +29,7 @@ def render(llm: Llm, view: View) -> tuple[Message, ...]:
         return (Message("user", user),)
     messages = [Message("system", llm.system_prompt)] if llm.system_prompt else []
     for demo in llm.demos:
-        messages.append(Message("user", _demo_prompt(llm, demo.inputs)))
+        messages.append(Message("user", demo_prompt(llm, demo.inputs)))
         messages.append(Message("assistant", demo.output))
     messages.append(Message("user", user))
     return tuple(messages)
@@ -44,7 +44,8 @@ def composed(view: View) -> str:
     return "\n\n".join([text, *parts] if text else parts)
 
 
-def _demo_prompt(llm: Llm, values: JsonObject) -> str:
+def demo_prompt(llm: Llm, values: JsonObject) -> str:
+    """The user's message of an example whose variables have these values. Raises `PromptFailed`."""
     if llm.prompt is None:
         return as_text(input_text(values))
     return llm.prompt.render({"input": input_text(values), **values})

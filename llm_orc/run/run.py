@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from secrets import token_hex
 from time import perf_counter, time
 
 import anyio
@@ -23,18 +22,21 @@ from llm_orc.domain.outcome import (
 )
 from llm_orc.domain.plan import Planning
 from llm_orc.domain.recorder import Recorder, new_run_id
+from llm_orc.domain.span import Trace
 from llm_orc.errors import DeadlinePassed, FlowFailed, NestedFailed
 from llm_orc.graph.agent_graph import AgentGraph
 from llm_orc.run.asking import TaskOf
 from llm_orc.run.attempt import Attempt
 from llm_orc.run.budget import Purse, Purses
 from llm_orc.run.ending import Ending, drive
+from llm_orc.run.examples import Examples
 from llm_orc.run.executor import Executor, StrategyOf, Surroundings
 from llm_orc.run.mcp_servers import mcp_servers
 from llm_orc.run.routing import Routing, successors_in
 from llm_orc.run.scheduler import Scheduler
 from llm_orc.run.stream import EventStream
 from llm_orc.run.treatment import Treatment
+from llm_orc.run.wordings import Wordings
 
 DEEPEST = 10
 """How deep ensembles may run within each other."""
@@ -47,10 +49,12 @@ async def run_ensemble(
     treatment: Treatment,
     strategy_of: StrategyOf,
     task_of: TaskOf,
+    examples: Examples | None = None,
     observers: Sequence[Observer] = (),
     ending: Ending | None = None,
     planning: Planning | None = None,
     recorder: Recorder | None = None,
+    trace: Trace | None = None,
 ) -> RunResult:
     """Run until every agent is settled, or something ends the run early.
 
@@ -59,9 +63,9 @@ async def run_ensemble(
     ending = ending or Ending()
     started_at, began = time(), perf_counter()
     run_id = new_run_id() if recorder is None else recorder.run_id
-    emit = EventStream(observers)
+    emit = EventStream(observers, trace=trace)
     if recorder is not None:
-        emit = EventStream((recorder.observe, *observers), recorder.last_seq)
+        emit = EventStream((recorder.observe, *observers), recorder.last_seq, trace)
     routing = None if planning is None else Routing(planning, emit)
     calls = treatment.calls(emit, recorder)
     async with mcp_servers() as servers:
@@ -70,6 +74,7 @@ async def run_ensemble(
             calls=calls,
             strategy_of=strategy_of,
             task_of=task_of,
+            wordings=Wordings(run_id, inputs, examples, emit),
             nested=lambda body, given, attempt: run_nested(body, given, attempt, around),
             servers=servers,
             routing=routing,
@@ -79,7 +84,7 @@ async def run_ensemble(
         graph = scheduler.graph
         emit(RunStarted(
             run_id=run_id, ensemble=ensemble.name, layers=graph.layers, depends_on=graph.depends_on,
-            attempt=1 if recorder is None else recorder.attempt,
+            attempt=1 if recorder is None else recorder.attempt, trace_id=emit.trace.trace_id,
         ))  # fmt: skip
         ended_by = await drive(scheduler.drive, calls.gate, ending, emit, recorder)
     if recorder is not None and ended_by is None:
@@ -100,7 +105,7 @@ async def run_ensemble(
         cost_usd=cost,
         started_at=started_at,
         duration_s=perf_counter() - began,
-        trace_id=token_hex(16),
+        trace_id=emit.trace.trace_id,
         ended_by=ended_by,
         plans=() if routing is None else tuple(routing.plans),
     )

@@ -20,6 +20,7 @@ from anyio.abc import ByteReceiveStream, Process
 
 from llm_orc.domain.ensemble import Script
 from llm_orc.domain.json import JsonObject, JsonValue, parse_json
+from llm_orc.domain.span import to_carry
 from llm_orc.errors import ScriptFailed
 
 _LOG_BYTES = 100_000
@@ -90,6 +91,7 @@ class _Kept:
 
 
 async def _start(script: Script) -> Process:
+    trace = {name.upper(): value for name, value in to_carry().items()}
     try:
         return await anyio.open_process(
             list(script.command),
@@ -97,6 +99,7 @@ async def _start(script: Script) -> Process:
             stdout=PIPE,
             stderr=PIPE,
             cwd=script.directory,
+            env={**os.environ, **trace} if trace else None,
             start_new_session=True,
         )
     except OSError as error:

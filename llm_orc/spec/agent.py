@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from llm_orc.domain.ensemble import (
     MAX_TOOL_CALLS,
     Agent,
     Default,
-    Dispatch,
     InputScope,
-    Later,
     Llm,
-    Loop,
     OnFailure,
     Skip,
     Stop,
-    SubEnsemble,
+    Unread,
     Work,
 )
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.task import TaskKind
-from llm_orc.spec import fields, unavailable
+from llm_orc.spec import fields
 from llm_orc.spec.agent_models import choose_models
-from llm_orc.spec.agent_prompt import read_demos, read_prompt, read_system_prompt
+from llm_orc.spec.agent_prompt import read_prompt, read_system_prompt
+from llm_orc.spec.demos import read_demos, read_nearest
 from llm_orc.spec.dependencies import dependencies
 from llm_orc.spec.flow_agent import (
     read_dispatch,
@@ -42,6 +39,7 @@ from llm_orc.spec.scope import Entry, Scope
 from llm_orc.spec.script_agent import read_script
 from llm_orc.spec.strategy import read_strategy
 from llm_orc.spec.tools import read_tools
+from llm_orc.spec.variants import read_variants
 
 _READERS: Mapping[str, Callable[[Entry], Work | None]] = {
     "script": read_script,
@@ -60,22 +58,14 @@ _LLM_KEYS = frozenset({
 })  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """An agent and the features that it needs and this version does not have."""
-
-    agent: Agent
-    unavailable: tuple[str, ...]
-
-
-def read_agent(scope: Scope, index: int, own: JsonObject) -> Reading:
+def read_agent(scope: Scope, index: int, own: JsonObject) -> Agent:
     """What is wrong is reported; the agent is then only good for finding more."""
     kinds = _kinds(scope, index)
     entry = Entry(scope, index, own, kinds[0] if kinds else "llm", dependencies(scope, index, own))
     _check_keys(entry, kinds)
     work, profile_timeout = _work(entry)
     timeout = fields.number(entry.merged, "timeout_seconds")
-    agent = Agent(
+    return Agent(
         name=entry.name,
         work=work,
         depends_on=entry.depends_on,
@@ -90,17 +80,6 @@ def read_agent(scope: Scope, index: int, own: JsonObject) -> Reading:
         budget=read_budget(entry.merged),
         input_scope=_SCOPES.get(fields.text(own, "input_scope"), "all"),
     )
-    return Reading(agent, (*unavailable.of_agent(entry), *_of_held(work)))
-
-
-def _of_held(work: Work) -> Iterator[str]:
-    """What the ensembles need that run as this agent."""
-    match work:
-        case SubEnsemble(ensemble=held) | Loop(body=held):
-            yield from (f"ensemble {held.name!r}: {feature}" for feature in held.unavailable)
-        case Dispatch(allowed=allowed):
-            for held in allowed.values():
-                yield from (f"ensemble {held.name!r}: {feature}" for feature in held.unavailable)
 
 
 def _kinds(scope: Scope, index: int) -> list[str]:
@@ -130,7 +109,7 @@ def _work(entry: Entry) -> tuple[Work, float | None]:
     if entry.kind == "llm":
         return _llm(entry)
     work = None if entry.is_broken(entry.kind) else _READERS[entry.kind](entry)
-    return work or Later(f"agent kind {entry.kind!r}"), None
+    return work or Unread(entry.kind), None
 
 
 def _llm(entry: Entry) -> tuple[Llm, float | None]:
@@ -141,11 +120,16 @@ def _llm(entry: Entry) -> tuple[Llm, float | None]:
         entry.add("strategy", "strategy react needs 'tools'", "give the agent tools, or use another strategy")
     prompt = read_prompt(entry)
     profile = choice.profile
+    system_prompt = read_system_prompt(entry, profile.system_prompt if profile else "")
+    variants = read_variants(entry, system_prompt, prompt)
+    prompts = tuple(variant.prompt for variant in variants) or (prompt,)
     llm = Llm(
         models=choice.models,
-        system_prompt=read_system_prompt(entry, profile.system_prompt if profile else ""),
+        system_prompt=system_prompt,
         prompt=prompt,
-        demos=read_demos(entry, prompt),
+        demos=read_demos(entry, prompts),
+        nearest=read_nearest(entry, prompts),
+        variants=variants,
         strategy=strategy,
         output_schema=_output_schema(entry),
         output_format="json" if agent.get("output_format") == "json" else "text",
@@ -155,6 +139,7 @@ def _llm(entry: Entry) -> tuple[Llm, float | None]:
         max_latency_seconds=fields.number(agent, "max_latency_seconds"),
         tools=tools,
         max_tool_calls=fields.integer(agent, "max_tool_calls") or MAX_TOOL_CALLS,
+        optimize=agent.get("optimize") is not False,
     )
     return llm, profile.timeout_seconds if profile else None
 

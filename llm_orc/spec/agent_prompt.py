@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from llm_orc.domain.ensemble import Demo, variable_name
+from llm_orc.domain.ensemble import variable_name
 from llm_orc.errors import InvalidFile, Problem
 from llm_orc.spec import fields
-from llm_orc.spec.document import read_text
+from llm_orc.spec.document import Where
 from llm_orc.spec.nearest import did_you_mean, listed
 from llm_orc.spec.redaction import redacted, shown
 from llm_orc.spec.scope import Entry
@@ -26,7 +26,7 @@ class _Source:
     """A template's text and where it is from: the ensemble file, or a file of its own."""
 
     entry: Entry
-    key: str
+    where: Where
     text: str
     file: Path | None
 
@@ -36,8 +36,7 @@ class _Source:
             line, snippet, offset = _first_use(self.text, word)
         report = self.entry.scope.report
         if self.file is None:
-            where = self.entry.place(self.key)
-            report.add_at(report.document.within(where, line, snippet, offset), message, hint)
+            report.add_at(report.document.within(self.where, line, snippet, offset), message, hint)
             return
         lines = self.text.split("\n")
         written = lines[min(line, len(lines)) - 1]
@@ -50,11 +49,18 @@ class _Source:
 def read_prompt(entry: Entry) -> PlainPrompt | JinjaPrompt | None:
     """The agent's prompt; None when it has none, or when it is wrong, which is reported."""
     source = _source(entry, "prompt")
-    if source is None:
-        return None
+    return None if source is None else _compiled(entry, source)
+
+
+def read_prompt_at(entry: Entry, where: Where, text: str) -> PlainPrompt | JinjaPrompt | None:
+    """The same for a text that stands elsewhere in the file."""
+    return _compiled(entry, _Source(entry, where, text.rstrip("\n"), None))
+
+
+def _compiled(entry: Entry, source: _Source) -> PlainPrompt | JinjaPrompt | None:
     parameters = {"parameters": fields.mapping(entry.own, "parameters")}
     try:
-        prompt = compile_prompt(source.text, entry.scope.folder, parameters)
+        prompt = compile_prompt(source.text, entry.scope.folder, parameters, entry.scope.read)
     except TemplateFault as fault:
         if fault.file:
             message = f"in the included {shown(fault.file)}, line {fault.line}: {fault.message}"
@@ -74,22 +80,6 @@ def read_system_prompt(entry: Entry, of_profile: str) -> str:
     return fields.text(entry.scope.defaults, "system_prompt", of_profile).rstrip("\n")
 
 
-def read_demos(entry: Entry, prompt: PlainPrompt | JinjaPrompt | None) -> tuple[Demo, ...]:
-    """The worked examples that are in the file; each must have what the prompt reads."""
-    demos = []
-    listing = entry.own.get("demos")
-    wanted = prompt.names - prompt.optional - {"input", "parameters"} if prompt is not None else frozenset()
-    for index, demo in enumerate(listing if isinstance(listing, list) else []):
-        if not isinstance(demo, dict):
-            continue
-        given = fields.mapping(demo, "inputs")
-        for name in sorted(wanted - given.keys()):
-            where = entry.where("demos", index, "inputs")
-            entry.scope.report.add(where, f"this example has no {shown(name)}, which the prompt reads")
-        demos.append(Demo(inputs=given, output=fields.text(demo, "output")))
-    return tuple(demos)
-
-
 def _source(entry: Entry, key: str) -> _Source | None:
     file_key = f"{key}_file"
     if key in entry.own and file_key in entry.own:
@@ -99,7 +89,7 @@ def _source(entry: Entry, key: str) -> _Source | None:
         return _from_file(entry, file_key)
     if key not in entry.own:
         return None
-    return _Source(entry, key, fields.text(entry.own, key).rstrip("\n"), None)
+    return _Source(entry, entry.place(key), fields.text(entry.own, key).rstrip("\n"), None)
 
 
 def _from_file(entry: Entry, key: str) -> _Source | None:
@@ -108,7 +98,8 @@ def _from_file(entry: Entry, key: str) -> _Source | None:
         entry.add(key, f"{shown(name)} is not in the ensemble's folder", "move it there")
         return None
     try:
-        return _Source(entry, key, read_text(folder / name).rstrip("\n"), folder / name)
+        text = entry.scope.read(folder / name).rstrip("\n")
+        return _Source(entry, entry.place(key), text, folder / name)
     except InvalidFile as error:
         problem = error.problems[0]
         entry.add(key, f"{shown(name)}: {problem.message}", problem.hint)

@@ -7,6 +7,7 @@ it is read: before aliases are expanded, and however deep it is nested.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
@@ -16,10 +17,11 @@ from llm_orc.spec.composer import Composer, Node
 from llm_orc.spec.redaction import redacted
 
 Where: TypeAlias = "tuple[str | int, ...]"
+ReadText: TypeAlias = Callable[[Path], str]
 
 MAX_BYTES = 1 << 20
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_OTHER_ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00": "UTF-32"}
+OTHER_ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00": "UTF-32"}
 
 
 class Document:
@@ -80,13 +82,14 @@ class Document:
         return node
 
 
-def read(path: Path) -> Document:
+def read(path: Path, source: ReadText | None = None) -> Document:
     """The file as a document. Raises `InvalidFile` when it is no YAML file with one mapping in it.
 
-    Duplicate keys, keys that are not text and unknown tags are in the document's `problems`.
+    `source` takes the place of `read_text`. Duplicate keys, keys that are not text and unknown tags are in
+    the document's `problems`.
     """
     name = str(path)
-    return parse(read_text(path), name)
+    return parse((source or read_text)(path), name)
 
 
 def parse(text: str, name: str) -> Document:
@@ -100,11 +103,15 @@ def parse(text: str, name: str) -> Document:
     return Document(name, text, root, tuple(composer.problems))
 
 
-def read_text(path: Path) -> str:
-    """The text of a file: UTF-8, of a size that people write. Raises `InvalidFile`."""
+def read_text(path: Path, most: int = MAX_BYTES) -> str:
+    """The text of a file: UTF-8, of `most` bytes, by default what people write. Raises `InvalidFile`."""
     name = str(path)
-    content = _read_bytes(path, name)
-    encoding = next((e for mark, e in _OTHER_ENCODINGS.items() if content.startswith(mark)), None)
+    return decoded(bytes_of(path, most), name)
+
+
+def decoded(content: bytes, name: str) -> str:
+    """The text that bytes are, with one kind of line break. Raises `InvalidFile`."""
+    encoding = next((e for mark, e in OTHER_ENCODINGS.items() if content.startswith(mark)), None)
     if encoding is not None:
         raise _refused(name, f"the file is {encoding} text", "save it as UTF-8")
     try:
@@ -118,22 +125,24 @@ def read_text(path: Path) -> str:
         raise InvalidFile((problem,)) from error
 
 
-def _read_bytes(path: Path, name: str) -> bytes:
+def bytes_of(path: Path, most: int = MAX_BYTES) -> bytes:
+    """The bytes of a file that people write. Raises `InvalidFile`."""
+    name = str(path)
     try:
         if path.is_dir():
             raise _refused(name, "this is a folder, not a file")
         if path.exists() and not path.is_file():
             raise _refused(name, "this is not a regular file")
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            content = file.read(most + 1)
     except FileNotFoundError as error:
         raise _refused(name, "there is no such file") from error
     except OSError as error:
         raise _refused(name, f"the file cannot be read: {error.strerror}") from error
     except ValueError as error:  # a NUL in the path
         raise _refused(name, "this is not the name of a file") from error
-    if len(content) > MAX_BYTES:
-        raise _refused(name, f"the file is larger than {MAX_BYTES >> 20} MiB")
+    if len(content) > most:
+        raise _refused(name, f"the file is larger than {most >> 20} MiB")
     return content
 
 

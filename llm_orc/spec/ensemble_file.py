@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from llm_orc.domain.ensemble import Ensemble
+from llm_orc.domain.ensemble import Agent, Ensemble
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Fleet, Model
 from llm_orc.errors import InvalidFile, Problem
 from llm_orc.spec import fields
-from llm_orc.spec.agent import Reading, read_agent
+from llm_orc.spec.agent import read_agent
 from llm_orc.spec.catalogue import resolve_model, resolve_profile
 from llm_orc.spec.dependencies import check_cycles, check_names, outputs
-from llm_orc.spec.document import read
+from llm_orc.spec.document import ReadText, read, read_text
 from llm_orc.spec.json_schema import as_schema, schema_faults
 from llm_orc.spec.library import FileLibrary
 from llm_orc.spec.locate import find_project
@@ -27,15 +27,21 @@ _TEXT: JsonObject = {"type": "string"}
 
 
 def load_ensemble(
-    path: Path, fleet: Fleet, model: str | None = None, *, need_models: bool = True
+    path: Path,
+    fleet: Fleet,
+    model: str | None = None,
+    *,
+    need_models: bool = True,
+    source: ReadText = read_text,
 ) -> Ensemble:
     """The checked ensemble of a file. `model` serves every agent, whatever the file says.
 
-    Without `need_models`, an agent may have no model: good for looking at, not for running.
+    Without `need_models`, an agent may have no model: good for looking at, not for running. `source` reads
+    the file and the texts that it refers to.
 
     Raises `InvalidFile` with all problems, `NotFound` or `UsageFailed` for a `model` that is unknown.
     """
-    ensemble, problems = _read(path, fleet, _override(model, fleet), (), need_models=need_models)
+    ensemble, problems = _read(path, fleet, _override(model, fleet), (), source, need_models=need_models)
     if problems or ensemble is None:
         raise InvalidFile(problems)
     return ensemble
@@ -43,7 +49,7 @@ def load_ensemble(
 
 def check_ensemble(path: Path, fleet: Fleet, *, need_models: bool = False) -> tuple[Problem, ...]:
     """Everything that is wrong with a file; that an agent has no model at all only if `need_models`."""
-    return _read(path, fleet, None, (), need_models=need_models)[1]
+    return _read(path, fleet, None, (), read_text, need_models=need_models)[1]
 
 
 def _override(model: str | None, fleet: Fleet) -> Model | None:
@@ -55,25 +61,31 @@ def _override(model: str | None, fleet: Fleet) -> Model | None:
 
 
 def _read(
-    path: Path, fleet: Fleet, override: Model | None, above: tuple[Path, ...], *, need_models: bool
+    path: Path,
+    fleet: Fleet,
+    override: Model | None,
+    above: tuple[Path, ...],
+    source: ReadText,
+    *,
+    need_models: bool,
 ) -> tuple[Ensemble | None, tuple[Problem, ...]]:
     """`above` are the files of the ensembles that this one is read for."""
 
     def read_inner(file: Path, way: tuple[Path, ...]) -> Ensemble:
-        ensemble, problems = _read(file, fleet, override, way, need_models=need_models)
+        ensemble, problems = _read(file, fleet, override, way, source, need_models=need_models)
         if problems or ensemble is None:
             raise InvalidFile(problems)
         return ensemble
 
     try:
-        report = Report(read(path))
+        report = Report(read(path, source))
     except InvalidFile as error:
         return None, error.problems
     data, broken = check_schema(report, "ensemble")
     folder = path.absolute().parent
     scope = Scope(
         report=report, data=data, broken=broken, folder=folder, project=find_project(folder), fleet=fleet,
-        override=override, need_models=need_models,
+        override=override, need_models=need_models, read=source,
         library=FileLibrary((*above, path.resolve()), find_project(folder), read_inner),
     )  # fmt: skip
     ensemble = _ensemble(scope, str(path))
@@ -82,13 +94,13 @@ def _read(
 
 def _ensemble(scope: Scope, source: str) -> Ensemble:
     data = scope.data
-    readings = _readings(scope)
-    needs = {name: reading.agent.depends_on for name, reading in readings.items()}
+    agents = _agents(scope)
+    needs = {name: agent.depends_on for name, agent in agents.items()}
     check_cycles(scope, needs)
     schedule = fields.optional_text(data, "schedule")
     return Ensemble(
         name=fields.text(data, "name"),
-        agents={name: reading.agent for name, reading in readings.items()},
+        agents=agents,
         outputs=outputs(scope, needs),
         inputs=_inputs(scope),
         default_task=_default_task(data.get("default_task")),
@@ -100,18 +112,17 @@ def _ensemble(scope: Scope, source: str) -> Ensemble:
         routing=read_routing(scope),
         guardrails=_guardrails(fields.text(data, "guardrails")),
         budget=read_budget(data),
-        unavailable=tuple(feature for reading in readings.values() for feature in reading.unavailable),
     )
 
 
-def _readings(scope: Scope) -> dict[str, Reading]:
+def _agents(scope: Scope) -> dict[str, Agent]:
     check_names(scope)
-    readings: dict[str, Reading] = {}
+    agents: dict[str, Agent] = {}
     for index, own in enumerate(fields.entries(scope.data, "agents")):
         if isinstance(own, dict) and isinstance(own.get("name"), str):
-            reading = read_agent(scope, index, own)
-            readings.setdefault(reading.agent.name, reading)
-    return readings
+            agent = read_agent(scope, index, own)
+            agents.setdefault(agent.name, agent)
+    return agents
 
 
 def _inputs(scope: Scope) -> dict[str, JsonObject]:

@@ -144,7 +144,7 @@ class _Any(Mapping[str, Ensemble]):
         if self._library is None:
             raise KeyError(name)
         try:
-            found = self._library.named(name)
+            return self._library.named(name)
         except NotFound as error:
             raise KeyError(name) from error
         except InvalidFile as error:
@@ -152,9 +152,6 @@ class _Any(Mapping[str, Ensemble]):
             raise FlowFailed(f"dispatch: {name!r} cannot be run: {error.problems[0]}", hint=hint) from error
         except OrcError as error:
             raise FlowFailed(f"dispatch: {error.message}", hint=error.hint) from error
-        if found.unavailable:
-            raise FlowFailed(f"dispatch: {name!r} uses what is not available yet: {found.unavailable[0]}")
-        return found
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._checked)

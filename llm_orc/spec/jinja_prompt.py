@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import DictLoader, Template, TemplateError, TemplateSyntaxError, meta, nodes
 
 from llm_orc.errors import InvalidFile
-from llm_orc.spec.document import read_text
+from llm_orc.spec.document import ReadText, read_text
 from llm_orc.spec.nearest import did_you_mean
 from llm_orc.spec.redaction import shown
 from llm_orc.spec.sandbox import Sandbox
@@ -26,10 +26,12 @@ _TOO_DEEP = (RecursionError, SyntaxError, MemoryError)
 _UNKNOWN = re.compile(r"No (filter|test) named '(.*)'")
 
 
-def compile_jinja(source: str, folder: Path) -> tuple[Template, frozenset[str], frozenset[str]]:
+def compile_jinja(
+    source: str, folder: Path, read: ReadText = read_text
+) -> tuple[Template, frozenset[str], frozenset[str]]:
     """The template, the names that it reads, and those of them that may be missing."""
     files: dict[str, str] = {}
-    names, optional = _names(source, folder, "", files)
+    names, optional = _names(source, folder, "", files, read)
     environment = _environment()
     if files:
         environment = environment.overlay(loader=DictLoader(files))
@@ -45,7 +47,9 @@ def _environment() -> Sandbox:
     return Sandbox()
 
 
-def _names(source: str, folder: Path, file: str, files: dict[str, str]) -> tuple[set[str], set[str]]:
+def _names(
+    source: str, folder: Path, file: str, files: dict[str, str], read: ReadText
+) -> tuple[set[str], set[str]]:
     try:
         tree = _environment().parse(source)
         _refuse_deep(tree)
@@ -58,8 +62,8 @@ def _names(source: str, folder: Path, file: str, files: dict[str, str]) -> tuple
         for included in _included(node, file):
             if included in files:
                 continue
-            files[included] = _text_of(included, node, folder, file)
-            inner, inner_optional = _names(files[included], folder, included, files)
+            files[included] = _text_of(included, node, folder, file, read)
+            inner, inner_optional = _names(files[included], folder, included, files, read)
             names |= inner - given
             optional |= inner_optional
     return names, optional
@@ -94,14 +98,14 @@ def _included(node: nodes.Node, file: str) -> list[str]:
     return found
 
 
-def _text_of(name: str, node: nodes.Node, folder: Path, file: str) -> str:
+def _text_of(name: str, node: nodes.Node, folder: Path, file: str, read: ReadText) -> str:
     home = folder.resolve()
     path = (home / name).resolve()
     if not path.is_relative_to(home) or Path(name).is_absolute() or ".." in Path(name).parts:
         message = f"{name!r} is not in the ensemble's folder"
         raise TemplateFault(message, line=node.lineno, file=file, hint="includes cannot leave it")
     try:
-        return read_text(path)
+        return read(path)
     except InvalidFile as error:
         said = error.problems[0].message
         raise TemplateFault(f"{name!r} cannot be included: {said}", line=node.lineno, file=file) from error

@@ -16,6 +16,7 @@ _SUPPORTS: dict[str, frozenset[Feature]] = {
     "llamacpp": frozenset({"sampling", "seed", "n", "logprobs", "json_schema", "load_control"}),
     "scripted": _ALL,
 }
+_WITHOUT_EMBEDDINGS = frozenset({"anthropic", "llamacpp", "scripted"})
 # What upstream llm-orc calls the same service.
 _UPSTREAM = {"anthropic-api": "anthropic"}
 
@@ -23,6 +24,11 @@ _UPSTREAM = {"anthropic-api": "anthropic"}
 def usual_features(provider: str) -> frozenset[Feature]:
     """What models of a provider can do when their entry does not say."""
     return _SUPPORTS.get(provider, frozenset())
+
+
+def has_embeddings(provider: str) -> bool:
+    """Whether a provider may have embedding models; what another package's has is not known."""
+    return provider not in _WITHOUT_EMBEDDINGS
 
 
 def provider_name(name: str) -> str:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from llm_orc.errors import UsageFailed
 
 HIDDEN = "[redacted]"
 SECRET_KEYS = frozenset({
@@ -27,6 +31,8 @@ _SHAPES = re.compile(
     re.VERBOSE | re.ASCII,
 )
 _HINTS = re.compile(r"sk-|gh[opsur]_|github_pat_|hf_|gsk_|xox|AKIA|AIza|eyJ|-----BEGIN")
+_BEARER = re.compile(r"\b(?:bearer|basic)\s+[\w.~+/-]{8,}=*", re.IGNORECASE)
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _NOT_A_WORD = re.compile(r"[^a-z0-9]+")
 
 
@@ -44,6 +50,31 @@ def has_secret(text: str) -> bool:
 def redacted(text: str) -> str:
     """The text without anything that looks like a secret."""
     return _SHAPES.sub(HIDDEN, text) if _HINTS.search(text) else text
+
+
+def redactor(names: Sequence[str]) -> Callable[[str], str]:
+    """A function that hides what is named: `keys`, `bearer_tokens`, `emails`, or what a regular expression
+    finds. Raises `UsageFailed` for one that cannot be used."""
+    hide: list[Callable[[str], str]] = []
+    for name in names:
+        if name == "keys":
+            hide.append(redacted)
+            continue
+        try:
+            pattern = {"bearer_tokens": _BEARER, "emails": _EMAIL}.get(name) or re.compile(name)
+        except re.error as error:
+            raise UsageFailed(
+                f"trace_redact: {name!r} is no regular expression: {error}",
+                hint="write keys, bearer_tokens, emails, or a regular expression",
+            ) from error
+        hide.append(partial(pattern.sub, HIDDEN))
+
+    def hidden(text: str) -> str:
+        for each in hide:
+            text = each(text)
+        return text
+
+    return hidden
 
 
 def shown(text: str, longest: int = 60) -> str:

@@ -11,7 +11,7 @@ from llm_orc.domain.ensemble import Ensemble
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.model import Fleet, Model
 from llm_orc.spec import fields
-from llm_orc.spec.document import Where
+from llm_orc.spec.document import ReadText, Where, read_text
 from llm_orc.spec.report import Report
 
 
@@ -30,7 +30,8 @@ class Library(Protocol):
 @dataclass(frozen=True)
 class Scope:
     """`data` is the file without its wrong parts, which `broken` lists. `override` is the model of
-    every agent; without it, `need_models` says whether an agent may go without one."""
+    every agent; without it, `need_models` says whether an agent may go without one. `read` reads the
+    texts that the file refers to."""
 
     report: Report
     data: JsonObject
@@ -41,6 +42,7 @@ class Scope:
     override: Model | None = None
     need_models: bool = True
     library: Library | None = None
+    read: ReadText = read_text
 
     @cached_property
     def defaults(self) -> JsonObject:

@@ -20,7 +20,7 @@ from llm_orc.spec.scalars import plain_scalar
 from llm_orc.spec.schema import check_schema, setting_faults
 
 _PREFIX = "LLM_ORC_"
-_TEXTS = ("default_model", "schedule", "output_format", "runs")
+_TEXTS = ("default_model", "schedule", "output_format", "runs", "trace")
 _FLAGS = {"default_model": "--model"}
 
 
@@ -35,6 +35,8 @@ class Settings:
     output_format: Literal["rich", "text", "json", "jsonl"] | None = None
     runs: str | None = None
     keep_content: bool = True
+    trace: str | None = None
+    trace_redact: tuple[str, ...] = ("keys", "bearer_tokens", "emails")
     retries: JsonValue = None
     call_timeout_seconds: float | None = None
     cache: JsonValue = None
@@ -47,6 +49,9 @@ class Settings:
     ensembles: tuple[Path, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
 
+
+TRACE_WORDS = ("none", "console", "otlp")
+"""What `trace` may be besides the path of a file."""
 
 NAMES = tuple(name for name in Settings.__slots__ if name != "sources")
 
@@ -89,7 +94,7 @@ def _from_file(file: Path, folder: Path, values: dict[str, JsonValue], sources: 
 
 def _in_folder(name: str, value: JsonValue, folder: Path) -> JsonValue:
     """Paths in a file start from the folder that the file is for."""
-    if name == "runs":
+    if name == "runs" or (name == "trace" and value not in TRACE_WORDS):
         return str(folder / Path(str(value)).expanduser())
     if name == "ensembles" and isinstance(value, list):
         return [str(folder / Path(str(entry)).expanduser()) for entry in value]
@@ -108,6 +113,8 @@ def _from_environment(
 
 
 def _typed(name: str, given: str) -> JsonValue:
+    if name == "trace_redact":
+        return given.split()
     if name == "ensembles":
         return [entry for entry in given.split(os.pathsep) if entry]
     if name not in _TEXTS:
@@ -142,4 +149,6 @@ def _settings(values: dict[str, JsonValue], sources: dict[str, str]) -> Settings
     checked: dict[str, Any] = dict(values)  # by the schema
     if isinstance(folders, list):
         checked["ensembles"] = tuple(Path(str(folder)).expanduser() for folder in folders)
+    if "trace_redact" in checked:
+        checked["trace_redact"] = tuple(checked["trace_redact"])
     return Settings(**checked, sources=sources)

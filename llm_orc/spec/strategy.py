@@ -104,6 +104,9 @@ def _extract(entry: Entry, extract: JsonObject, where: Where) -> JsonObject:
 
 def _check_models(entry: Entry, spec: StrategySpec, models: tuple[Model, ...]) -> None:
     """Report a strategy that none of the models it asks can serve, and weights of models without a vote."""
+    if spec.settings.get("over") == "variants":
+        _check_variants(entry, spec)
+        return
     own = spec.models.get("models")
     models = own if isinstance(own, tuple) and own else models
     names = [model.name for model in models]
@@ -117,6 +120,20 @@ def _check_models(entry: Entry, spec: StrategySpec, models: tuple[Model, ...]) -
         entry.add("strategy", f"strategy {spec.type} needs {missing}, which {models[0].name!r} does not have")
     for part in (*spec.parts.values(), *spec.handed_on.values()):
         _check_models(entry, part, models)
+
+
+def _check_variants(entry: Entry, spec: StrategySpec) -> None:
+    """Report a vote of variants where there are none to vote, and weights of what is none."""
+    listed_ones = [own for own in fields.entries(entry.own, "variants") if isinstance(own, dict)]
+    names = [fields.text(own, "name") for own in listed_ones if own.get("weight") != 0]
+    if spec.models:
+        entry.add("strategy", "strategy vote is over variants or over models, not both", "remove 'models'")
+    if len(names) < 2:
+        entry.add("strategy", "strategy vote over variants needs at least two of them", "add 'variants'")
+    for name in fields.mapping(spec.settings, "weights"):
+        if name not in names:
+            hint = did_you_mean(name, names, otherwise=listed(names, what="variants that vote"))
+            entry.add("strategy", f"strategy vote has a weight for {shown(name)}, which has no vote", hint)
 
 
 def _needs(spec: StrategySpec) -> Feature | None:

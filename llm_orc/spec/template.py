@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.errors import PromptFailed
+from llm_orc.spec.document import ReadText, read_text
 from llm_orc.spec.redaction import redacted
 
 if TYPE_CHECKING:
@@ -92,9 +93,9 @@ class JinjaPrompt:
 
 
 def compile_prompt(
-    source: str, folder: Path, constants: JsonObject | None = None
+    source: str, folder: Path, constants: JsonObject | None = None, read: ReadText = read_text
 ) -> PlainPrompt | JinjaPrompt:
-    """The prompt of a source. `{% include %}` finds files in `folder` only, and reads them now.
+    """The prompt of a source. `{% include %}` finds files in `folder` only, and `read`s them now.
 
     `constants` are variables that are the same in every run. Raises `TemplateFault`.
     """
@@ -103,7 +104,7 @@ def compile_prompt(
         return PlainPrompt(source, parts, constants or {})
     from llm_orc.spec.jinja_prompt import compile_jinja
 
-    template, names, optional = compile_jinja(source, folder)
+    template, names, optional = compile_jinja(source, folder, read)
     return JinjaPrompt(source, template, (names, optional), constants or {})
 
 

@@ -15,6 +15,7 @@ class OnModel:
 
     def __init__(self, ask: Ask, model: Model) -> None:
         self.models = (model,)
+        self.wordings = ask.wordings
         self._ask = ask
 
     async def __call__(

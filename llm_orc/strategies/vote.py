@@ -1,9 +1,14 @@
-"""Different models answer once each, and the answers are counted (cf. Li et al. 2024, arXiv 2402.05120)."""
+"""Different models, or wordings, answer once each, and the answers are counted.
+
+Cf. Li et al. 2024, arXiv 2402.05120; for wordings Arora et al. 2022, arXiv 2210.02441.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
 from llm_orc.answers.extraction import extractor
 from llm_orc.domain.completion import Message
@@ -16,18 +21,32 @@ from llm_orc.strategies.self_consistency import concluded
 from llm_orc.strategies.single import Single
 from llm_orc.strategies.voting import tally
 
+Over = Literal["models", "variants"]
 
-class ModelVote:
-    """A tie goes to the model that is listed first. A model that fails has no vote."""
+
+@dataclass(frozen=True, slots=True)
+class Voter:
+    """Who votes: a model, or the agent's model asked in one wording."""
+
+    name: str
+    weight: float
+    answer: Callable[[], Awaitable[Answer]]
+    model: str | None = None
+
+
+class MajorityVote:
+    """A tie goes to the voter that is listed first. One that fails has no vote."""
 
     def __init__(
         self,
         *,
+        over: Over = "models",
         models: tuple[Model, ...] = (),
         extract: str | Mapping[str, JsonValue] = "none",
         weights: Mapping[str, float] | None = None,
         each: Strategy | None = None,
     ) -> None:
+        self._over = over
         self._models = models
         self._whole = extract == "none"
         self._extract = extractor(extract)
@@ -35,15 +54,25 @@ class ModelVote:
         self._each = each or Single()
 
     async def answer(self, messages: tuple[Message, ...], ask: Ask) -> Answer:
-        models = self._models or ask.models
-        calls = [partial(self._each.answer, messages, OnModel(ask, model)) for model in models]
-        answers = await surviving(ask, calls, [model.name for model in models])
-        cast = [(m, a) for m, a in zip(models, answers, strict=True) if a is not None]
+        voters = list(self._wordings(ask) if self._over == "variants" else self._asked(messages, ask))
+        answers = await surviving(ask, [voter.answer for voter in voters], [voter.name for voter in voters])
+        cast = [(v, a) for v, a in zip(voters, answers, strict=True) if a is not None]
         samples = [Sample(answer.text, self._extract(answer.text)) for _, answer in cast]
-        weights = [float(self._weights.get(model.name, 1.0)) for model, _ in cast]
+        weights = [float(self._weights.get(voter.name, voter.weight)) for voter, _ in cast]
         found = tally(samples, "majority", weights)
         if found.leader is not None:
             winner = cast[found.members[found.leader][0]][0]
         else:
-            winner = next((model for model, answer in cast if answer.text.strip()), cast[0][0])
-        return concluded(samples, found, whole=self._whole, ask=ask, model=winner.name)
+            winner = next((voter for voter, answer in cast if answer.text.strip()), cast[0][0])
+        answer = concluded(samples, found, whole=self._whole, ask=ask, model=winner.model)
+        return replace(answer, evidence={**answer.evidence, "voters": [voter.name for voter, _ in cast]})
+
+    def _asked(self, messages: tuple[Message, ...], ask: Ask) -> Iterator[Voter]:
+        for model in self._models or ask.models:
+            vote = partial(self._each.answer, messages, OnModel(ask, model))
+            yield Voter(model.name, 1.0, vote, model.name)
+
+    def _wordings(self, ask: Ask) -> Iterator[Voter]:
+        for wording in ask.wordings:
+            vote = partial(self._each.answer, wording.messages, ask)
+            yield Voter(wording.name, wording.weight, vote)

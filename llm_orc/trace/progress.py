@@ -26,9 +26,19 @@ from llm_orc.domain.events import (
 from llm_orc.domain.outcome import Outcome, RunResult, Skipped
 from llm_orc.domain.plan import Plan
 from llm_orc.domain.text import dollars, mark, one_line, result_line, safe, seconds, tokens
+from llm_orc.domain.wording_events import DemosChosen, VariantChosen
 
 Unexpected: TypeAlias = Warned | FellBack | CallRetried | CircuitChanged | HostThrottled
-Detailed: TypeAlias = Planned | AgentStarted | ModelAnswered | ToolAnswered | StrategyStep | ScriptLogged
+Detailed: TypeAlias = (
+    Planned
+    | AgentStarted
+    | VariantChosen
+    | DemosChosen
+    | ModelAnswered
+    | ToolAnswered
+    | StrategyStep
+    | ScriptLogged
+)
 
 
 class PlainProgress:
@@ -55,6 +65,8 @@ class PlainProgress:
             case (
                 Planned()
                 | AgentStarted()
+                | VariantChosen()
+                | DemosChosen()
                 | ModelAnswered()
                 | ToolAnswered()
                 | StrategyStep()
@@ -73,18 +85,30 @@ class PlainProgress:
                 return f"· plan {step}: {one_line(_chosen(plan), self._width)}"
             case AgentStarted(agent=agent, model=model):
                 return f"· {agent} starts" + (f" on {model}" if model else "")
-            case ModelAnswered(agent=agent, model=model, source="cache" | "journal" as source):
-                return f"· {agent}: the answer of {model} is in the {source}"
-            case ModelAnswered(agent=agent, model=model):
-                return f"· {agent}: {model} answered after {seconds(what.duration_s)}" + (
-                    f", {seconds(what.load_seconds)} of them to load" if what.load_seconds else ""
-                )
+            case ModelAnswered():
+                return _answered(what)
+            case VariantChosen() | DemosChosen():
+                return f"· {what.agent}: {_asked(what)}"
             case ToolAnswered(agent=agent, tool=tool, output=output):
                 return f"· {agent}: {tool}: {one_line(output, self._width)}"
             case StrategyStep(agent=agent, message=message):
                 return f"· {agent}: {one_line(message, self._width)}"
             case ScriptLogged(agent=agent, text=text):
                 return "\n".join(f"· {agent}: {one_line(line, self._width)}" for line in text.splitlines())
+
+
+def _asked(what: VariantChosen | DemosChosen) -> str:
+    """In which wording, or with which examples."""
+    if isinstance(what, VariantChosen):
+        return f"its wording is {what.variant!r}, which {what.share:.0%} of the runs have"
+    return f"the examples of lines {', '.join(map(str, what.lines))} are shown, compared by {what.by}"
+
+
+def _answered(what: ModelAnswered) -> str:
+    if what.source != "model":
+        return f"· {what.agent}: the answer of {what.model} is in the {what.source}"
+    loaded = f", {seconds(what.load_seconds)} of them to load" if what.load_seconds else ""
+    return f"· {what.agent}: {what.model} answered after {seconds(what.duration_s)}{loaded}"
 
 
 def _chosen(plan: Plan) -> str:

@@ -17,6 +17,9 @@ ALL = (
     "sampling",
     "tasks",
     "journal",
+    "rewriting",
+    "page",
+    "tracing",
 )
 
 for name in sys.argv[1:] or ALL:

@@ -22,6 +22,8 @@ _LEAKS = (
     "OPENAI_",
     "ANTHROPIC_",
     "OLLAMA_",
+    "OTEL_",
+    "TRACE",
     "NO_COLOR",
     "FORCE_COLOR",
     "TERM",

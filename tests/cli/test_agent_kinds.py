@@ -124,7 +124,6 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     for name in ("one", "two", "sub/deep", "../outside"):
         llm_orc.ensemble(agent("a", f"ran {name}"), file=f"{name}.yaml")
     llm_orc.file("broken.yaml", "name: broken\nagents: [{name: a, promt: x}, {name: a}]\n")
-    llm_orc.file("later.yaml", "name: later\nagents: [{name: a, model: scripted/m, variants: [{name: v}]}]\n")
     llm_orc.file("secrets.txt", "name: [of a friend\n")
     llm_orc.file("plain", "name: [of a friend\n")
     return llm_orc
@@ -179,7 +178,6 @@ def test_a_dispatch_to_what_the_file_does_not_allow_is_refused(parts):
     ("chosen", "error", "hint"),
     [
         ("broken", "'broken' cannot be run: ", "hint: llm-orc validate broken\n"),
-        ("later", "'later' uses what is not available yet: agent 'a': variants\n", ""),
         ("e", "these ensembles hold each other: e -> e\n", "hint: break the circle\n"),
     ],
 )

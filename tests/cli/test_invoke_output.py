@@ -16,7 +16,7 @@ RESULT = {
 }  # fmt: skip
 OUTCOME = {
     "status", "output", "model", "strategy", "confidence", "samples", "usage", "cost_usd", "attempts",
-    "evidence", "started_at", "duration_s", "error",
+    "evidence", "variant", "started_at", "duration_s", "error",
 }  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def test_jsonl_prints_one_event_per_line_and_ends_with_the_result(pair):
     assert [event["type"] for event in events if event.get("agent", "one") == "one"] == [
         "run_started", "agent_started", "model_called", "model_answered", "agent_finished", "run_finished",
     ]  # fmt: skip
-    assert events[-1].keys() == {"seq", "ts", "type", *RESULT}
+    assert events[-1].keys() == {"seq", "ts", "type", "span", *RESULT}
     assert (events[-1]["status"], events[-1]["output"], done.stderr) == ("succeeded", "first second", "")
 
 

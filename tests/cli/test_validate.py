@@ -167,21 +167,6 @@ def test_a_secret_in_a_file_is_refused_and_not_shown(llm_orc):
     assert (done.returncode, secret in done.stdout + done.stderr) == (2, False)
 
 
-@pytest.mark.parametrize(
-    ("keys", "feature"),
-    [
-        ({"variants": [{"name": "v"}]}, "variants"),
-        ({"demos": {"select": "knn"}}, "demos select"),
-    ],
-)
-def test_what_is_not_available_yet_is_named(llm_orc, keys, feature):
-    llm_orc.ensemble(agent("a", **keys))
-    done = llm_orc("invoke", "e.yaml", "x")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: 'e' uses what is not available yet: ")
-    assert feature in done.stderr
-
-
 def test_the_examples_of_the_repository_have_no_problems(llm_orc):
     shipped = Path(__file__).parents[2] / "ensembles"
     assert llm_orc("validate", str(shipped)).returncode == 0

@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from llm_orc.cli.main import BUG
 from llm_orc.domain.outcome import Answered, Effort, RunResult
 from llm_orc.domain.wire import result_json
 from tests.servers.faulty import FaultyServer
+from tests.servers.otlp import collecting
 
 from .blocks import PAGES, ROOT, Block, blocks
 
@@ -52,11 +54,14 @@ def project(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("block", blocks("sh"), ids=str)
 def test_every_command_runs(block: Block, project: Path, faulty_server: FaultyServer):
     server = faulty_server.openai_url.removesuffix("/v1") if block.needs == "ollama" else ""
-    for command in block.text.splitlines():
-        if command.startswith(SET_UP):
-            continue
-        done = run(command, project, OLLAMA_HOST=server)
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    with collecting() if block.needs == "otlp" else nullcontext() as collector:
+        there = {} if collector is None else {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.http}
+        for command in block.text.splitlines():
+            if command.startswith(SET_UP):
+                continue
+            done = run(command, project, OLLAMA_HOST=server, **there)
+            assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+            assert collector is None or collector.spans
 
 
 @pytest.mark.parametrize("block", blocks("python"), ids=str)
@@ -74,6 +79,9 @@ def test_every_yaml_block_has_no_problems(block: Block, tmp_path: Path):
     if not keys & {"agents", "models", "profiles", "default", "vram_gb"}:
         name = "config.yaml"
     (tmp_path / name).write_text(block.text, encoding="utf-8")
+    (tmp_path / "demos.jsonl").write_text(
+        '{"inputs": {"input": "2 + 2?"}, "output": "4"}\n', encoding="utf-8"
+    )
     assert Orchestrator(tmp_path).check(tmp_path / name) == ()
 
 

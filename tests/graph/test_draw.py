@@ -13,11 +13,11 @@ from llm_orc.domain.ensemble import (
     Dispatch,
     Ensemble,
     FanOut,
-    Later,
     Llm,
     Loop,
     Script,
     SubEnsemble,
+    Unread,
     Work,
 )
 from llm_orc.domain.json import JsonValue
@@ -44,7 +44,7 @@ KINDS: dict[str, tuple[Work, str]] = {
     "nest": (SubEnsemble(ensemble=PART), "ensemble part"),
     "again": (Loop(body=PART, until=None, max_iterations=2, carry={}), "loop part"),
     "choose": (Dispatch(chosen_by=("ask",), allowed={"part": PART, "other": PART}), "one of part, other"),
-    "some-day": (Later("a later feature"), "a later feature"),
+    "some-day": (Unread("loop"), "loop"),
 }
 KEEPER = Agent(name="a", work=Script(command=("ls",)), when=Given())
 EACH = Agent(

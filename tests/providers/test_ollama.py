@@ -141,3 +141,16 @@ async def test_the_address_comes_from_the_environment(faulty_server, monkeypatch
 
     async with aclosing(Ollama()) as ollama:
         assert (await ollama.complete(asking())).text == "echo: hello"
+
+
+async def test_vectors_come_in_the_order_of_the_texts(ollama, faulty_server):
+    embedded = await ollama.embed(MODEL, ["aa", "e"])
+    assert embedded.vectors == [[2, 0, 0, 0, 0], [0, 1, 0, 0, 0]]
+    assert embedded.usage == Usage(input_tokens=2)
+    assert faulty_server.bodies[-1] == {"model": "theirs", "input": ["aa", "e"]}
+
+
+async def test_an_embedding_model_that_is_missing_is_said_to_be(ollama, faulty_server):
+    faulty_server.script(Reply(status=404, body={"error": 'model "theirs" not found, try pulling it first'}))
+    with pytest.raises(ModelMissing):
+        await ollama.embed(MODEL, ["a"])

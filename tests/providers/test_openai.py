@@ -243,3 +243,19 @@ def test_openai_itself_counts_completion_tokens():
 
     assert body["max_completion_tokens"] == 5
     assert "max_tokens" not in body
+
+
+async def test_vectors_come_in_the_order_of_the_texts(openai, faulty_server):
+    embedded = await openai.embed(MODEL, ["aa", "e", "io"])
+    assert embedded.vectors == [[2, 0, 0, 0, 0], [0, 1, 0, 0, 0], [0, 0, 1, 1, 0]]
+    assert embedded.usage == Usage(input_tokens=3)
+    assert faulty_server.bodies[-1] == {
+        "model": "theirs", "input": ["aa", "e", "io"], "encoding_format": "float",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("body", [{}, {"data": [{"embedding": "x"}]}, {"data": [{"embedding": [None]}]}])
+async def test_what_are_no_vectors_is_malformed(openai, faulty_server, body):
+    faulty_server.script(Reply(body=body))
+    with pytest.raises(MalformedReply):
+        await openai.embed(MODEL, ["a"])

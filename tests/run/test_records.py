@@ -54,9 +54,9 @@ def test_feedback_counts_for_what_served(records):
 @pytest.mark.parametrize(
     ("run", "agent", "said"),
     [
-        ("nope", None, "there is no routed run"),
+        ("nope", None, "no run begins"),
         ("run-", None, "more than one run begins"),
-        ("%", None, "there is no routed run"),
+        ("%", None, "no run begins"),
         ("run-1", "zzz", "has no agent 'zzz'"),
     ],
 )

@@ -179,6 +179,8 @@ def _answer(request: Received, text: str | None) -> bytes:
     path = request.path.partition("?")[0]
     if path in LISTS:
         return json.dumps(LISTS[path]).encode()
+    if path in EMBEDDERS:
+        return json.dumps(EMBEDDERS[path](request.body)).encode()
     if path not in SPEAKERS:
         return b""
     say = f"echo: {request.body['messages'][-1]['content']}" if text is None else text
@@ -236,6 +238,26 @@ def _logprobs(text: str, body: Json) -> list[Json]:
     return [{"token": word, "logprob": -0.5, "top_logprobs": others} for word in text.split()]
 
 
+def _vector(text: str) -> list[float]:
+    """How often each vowel occurs: texts with the same vowels are alike."""
+    return [float(text.lower().count(vowel)) for vowel in "aeiou"]
+
+
+def _openai_vectors(body: Json) -> Json:
+    """In another order than that of the texts, as the protocol allows."""
+    made = [{"index": index, "embedding": _vector(text)} for index, text in enumerate(body["input"])]
+    return {"data": made[::-1], "usage": {"prompt_tokens": len(body["input"]), "total_tokens": 0}}
+
+
+def _ollama_vectors(body: Json) -> Json:
+    made = [_vector(text) for text in body["input"]]
+    return {"model": body["model"], "embeddings": made, "prompt_eval_count": len(body["input"])}
+
+
+EMBEDDERS: dict[str, Callable[[Json], Json]] = {
+    "/v1/embeddings": _openai_vectors,
+    "/api/embed": _ollama_vectors,
+}
 SPEAKERS: dict[str, Callable[[Json, str], bytes]] = {
     "/v1/chat/completions": _openai,
     "/api/chat": _ollama,

@@ -30,7 +30,6 @@ def test_a_small_file_has_sensible_defaults(load: Load) -> None:
     assert isinstance(agent.work, Llm)
     assert [model.name for model in agent.work.models] == ["large"]
     assert (agent.work.prompt, agent.work.system_prompt, agent.work.strategy.type) == (None, "", "single")
-    assert ensemble.unavailable == ()
 
 
 def test_every_setting_of_a_run_is_read(load: Load) -> None:
@@ -154,33 +153,22 @@ def test_a_failure_means_what_the_file_says(load: Load, written: str, meaning: o
 
 
 @pytest.mark.parametrize(
-    ("top", "agent", "features"),
+    ("top", "agent"),
     [
-        ("routing: {router: lp}", "", []),
-        ("routing: {router: fixed}\ncache: off\nretries: {max: 0}\nguardrails: warn", "", []),
-        ("budget: {usd: 1}\ncache: run\nretries: {max: 2}\nguardrails: strict\nquality: high", "", []),
-        ("defaults: {strategy: vote}", "", []),
-        ("", "variants: [{name: v, prompt: x}], min_quality: 1",
-         ["agent 'a': variants"]),
-        ("", "fan_out: false, input_scope: all", []),
-        ("", "input_scope: input, demos: {select: knn}", ["agent 'a': demos select"]),
-        ("", "fallback: small", []),
-        ("", "model_profile: safe", []),
-        ("", "depends_on: [{agent: b}]", []),
-        ("", "depends_on: [{agent: b, optional: true}]", []),
-        ("", "depends_on: [{agent: b, condition: b}]", []),
-        ("x-mine: 1\ntags: [a]\ntopaz_skill: s\nvalidation: {x: 1}\nserves: q", "x-own: 1, task: reasoning",
-         []),
+        ("routing: {router: fixed}\ncache: off\nretries: {max: 0}\nguardrails: warn", ""),
+        ("budget: {usd: 1}\ncache: run\nretries: {max: 2}\nguardrails: strict\nquality: high", ""),
+        ("defaults: {strategy: vote}", ""),
+        ("", "variants: [{name: v, prompt: x}], min_quality: 1"),
+        ("", "fan_out: false, input_scope: all"),
+        ("", "depends_on: [{agent: b, optional: true}]"),
+        ("x-mine: 1\ntags: [a]\ntopaz_skill: s\nvalidation: {x: 1}\nserves: q", "x-own: 1, task: reasoning"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_run_yet_loads_and_is_listed(
-    load: Load, top: str, agent: str, features: list[str]
-) -> None:
-    text = f"name: t\n{top}\nagents:\n  - {{name: a, {agent}}}\n  - name: b\n"
-
-    found = [feature for feature in load(text).unavailable if not feature.startswith("agent 'b'")]
-
-    assert found == features
+def test_keys_of_all_kinds_load(load: Load, top: str, agent: str) -> None:
+    assert load(f"name: t\n{top}\nagents:\n  - {{name: a, {agent}}}\n  - name: b\n").agents.keys() == {
+        "a",
+        "b",
+    }
 
 
 def test_a_script_agent_is_a_command(load: Load, tmp_path: Path) -> None:

@@ -86,14 +86,6 @@ def test_the_problems_of_a_held_ensemble_are_reported_with_its_own_file(project)
     assert "broken.yaml:2:20: unknown key 'promt'" in str(caught.value)
 
 
-def test_what_a_held_ensemble_cannot_do_yet_is_listed(project):
-    write(project, "later", "name: later\nagents: [{name: a, model: scripted/m, variants: [{name: v}]}]\n")
-    loaded = Orchestrator(project).load(
-        write(project, "t", "name: t\nagents: [{name: a, ensemble: later}]\n")
-    )
-    assert loaded.unavailable == ("ensemble 'later': agent 'a': variants",)
-
-
 def test_fallbacks_are_read_in_order_profiles_with_their_own(project):
     (project / ".llm-orc" / "config.yaml").write_text(
         "model_profiles:\n  p: {model: one, provider: ollama, fallback_model_profile: q}\n"

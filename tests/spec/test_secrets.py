@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from llm_orc.spec.redaction import has_secret, is_secret_key, redacted, shown
+from llm_orc.errors import UsageFailed
+from llm_orc.spec.redaction import has_secret, is_secret_key, redacted, redactor, shown
 
 from .conftest import Check
 
@@ -88,3 +89,26 @@ def test_the_usual_shapes_of_keys_are_known(secret: str) -> None:
 @pytest.mark.parametrize("key", ["api_key", "apiKey", "API-KEY", "ApiKey", "Password", "client-secret"])
 def test_keys_of_secrets_are_known_however_they_are_written(key: str) -> None:
     assert is_secret_key(key)
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("Authorization: Bearer abc.def-123456", "Authorization: [redacted]"),
+        ("authorization: basic dXNlcjpwYXNz==", "authorization: [redacted]"),
+        ("the bearer of news", "the bearer of news"),
+        ("write to ann.b+c@mail.example.org.", "write to [redacted]."),
+        ("a @ b, @decorator, 3@4", "a @ b, @decorator, 3@4"),
+        ("sk-abcdefghij0123456789KLMN", "[redacted]"),
+        ("ACME-12 and ACME-x", "[redacted] and ACME-x"),
+    ],
+)
+def test_traces_hide_what_the_settings_name(text, hidden):
+    hide = redactor(["keys", "bearer_tokens", "emails", r"ACME-\d+"])
+    assert hide(text) == hidden
+    assert redactor([])(text) == text
+
+
+def test_a_pattern_that_cannot_be_used_is_said():
+    with pytest.raises(UsageFailed, match="trace_redact: '\\[' is no regular expression"):
+        redactor(["["])

@@ -53,6 +53,8 @@ def test_later_layers_win_and_say_where_they_are(project: Path, user: Path) -> N
         "output_format": "default",
         "runs": "flag --runs",
         "keep_content": "default",
+        "trace": "default",
+        "trace_redact": "default",
         **dict.fromkeys(("retries", "call_timeout_seconds", "cache", "cache_mb", "budget"), "default"),
         **dict.fromkeys(("daily_budget", "limits", "breaker", "grace_seconds"), "default"),
         "ensembles": f"{user}/config.yaml:3",

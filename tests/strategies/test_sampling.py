@@ -374,3 +374,48 @@ class TestRules:
         assert token_confidence("perplexity", choice) == pytest.approx(0.6)
         assert token_confidence("entropy", choice) == pytest.approx(0.5)
         assert token_confidence("entropy", Choice(text="x")) is None
+
+
+WORDINGS = (
+    {"name": "plain"},
+    {"name": "asked", "prompt": "Q: {{ input }}", "system_prompt": "Answer."},
+    {"name": "short", "prompt": "{{ input }} Briefly."},
+    {"name": "resting", "prompt": "no", "weight": 0},
+)
+
+
+class TestVariantsVote:
+    async def test_every_wording_is_asked_once_and_their_answers_counted(self, think):
+        vote = {"type": "vote", "over": "variants", "extract": "last_number"}
+        said = {"What is 6 times 7?": "41", "Q: What is 6 times 7?": "It is 42."}
+        thought = await think(
+            vote, lambda request: said.get(request.messages[-1].content, "42"), variants=list(WORDINGS)
+        )
+        assert [[m.content for m in request.messages] for request in thought.requests] == [
+            ["What is 6 times 7?"],
+            ["Answer.", "Q: What is 6 times 7?"],
+            ["What is 6 times 7? Briefly."],
+        ]
+        assert (thought.output, thought.outcome.confidence) == ("42", pytest.approx(2 / 3))
+        assert thought.outcome.evidence["voters"] == ["plain", "asked", "short"]
+        assert thought.outcome.effort.variant is None
+
+    async def test_a_weight_is_how_much_an_answer_counts(self, think):
+        wordings = [{**WORDINGS[0], "weight": 3}, *WORDINGS[1:]]
+        vote = {"type": "vote", "over": "variants"}
+        thought = await think(vote, ["41", "42", "42"], variants=wordings)
+        assert thought.output == "41"
+        thought = await think({**vote, "weights": {"plain": 1}}, ["41", "42", "42"], variants=wordings)
+        assert thought.output == "42"
+
+    async def test_all_wordings_are_asked_on_one_model(self, think):
+        two = {"x": {}, "y": {}}
+        answers = {"x": ["1", "1", "1"], "y": []}
+        vote = {"type": "vote", "over": "variants"}
+        thought = await think(vote, answers, models=two, variants=list(WORDINGS))
+        assert len(thought.asked("x")) == 3
+
+    async def test_each_voter_may_think_in_a_way_of_its_own(self, think):
+        vote = {"type": "vote", "over": "variants", "each": {"type": "self_consistency", "samples": 3}}
+        thought = await think(vote, ["1", "1", "2", "3", "3", "1", "1", "1", "4"], variants=list(WORDINGS))
+        assert (thought.output, len(thought.requests)) == ("1", 3)

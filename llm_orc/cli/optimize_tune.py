@@ -1,0 +1,150 @@
+"""`optimize --tune`: a table of the settings that no others beat, and one of them written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from llm_orc.cli.optimize_progress import Progressing
+from llm_orc.cli.write import print_json, print_table
+from llm_orc.domain.json import JsonValue
+from llm_orc.domain.text import one_line, safe
+from llm_orc.errors import UsageFailed
+
+if TYPE_CHECKING:
+    from llm_orc.optimize.dataset import Split
+    from llm_orc.optimize.meter import Limits
+    from llm_orc.optimize.tuning import Settings
+    from llm_orc.orchestrator.optimizing import Optimizing
+    from llm_orc.orchestrator.searching import Wish
+    from llm_orc.orchestrator.tuning import Tuned, Tuning
+
+_TITLES = ("", "validation", "held out", "difference", "US dollars", "tokens", "seconds", "settings")
+
+
+@dataclass(frozen=True)
+class Turning:
+    """What is tuned. `pick` is a line of the table, counted from 1."""
+
+    keys: tuple[str, ...]
+    models: tuple[str, ...]
+    trials: int
+    pick: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the flags say about files and printing."""
+
+    trainset: str
+    valset: str | None
+    testset: str | None
+    expected: str | None
+    metric: str
+    estimate: bool
+    dry_run: bool
+    output: Path | None
+    lessons: Path | None
+    as_json: bool
+    quiet: bool
+    tuning: Turning | None
+
+    @property
+    def writes_in_place(self) -> bool:
+        """Whether the ensemble's own file may change."""
+        if self.tuning is not None:
+            return self.tuning.pick is not None and not self.dry_run
+        return not (self.estimate or self.dry_run or self.output)
+
+
+def names(text: str | None) -> tuple[str, ...]:
+    """What stands between commas."""
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+
+
+async def tune(optimizing: Optimizing, parts: Split, wish: Wish, limits: Limits, options: Options) -> int:
+    """Search, print the front, and write what is picked. Raises `UsageFailed`."""
+    from llm_orc.orchestrator.optimized import diff_of, write_in_place
+    from llm_orc.orchestrator.searching import plan_of
+    from llm_orc.orchestrator.tuning import Tuning
+
+    turning = options.tuning
+    assert turning is not None
+    tuning = Tuning(optimizing, turning.keys, turning.models, parts.train)
+    plan = plan_of(wish, optimizing.orchestrator, optimizing.agents, 0)
+    folder = optimizing.folder(plan, parts, options.metric)
+    with Progressing(options.quiet) as told:
+        tuned = await tuning.run(
+            parts, options.metric, folder, limits,
+            trials=turning.trials, seed=wish.seed, at_once=wish.at_once, told=told,
+        )  # fmt: skip
+    _print(tuned, tuning, options)
+    if turning.pick is not None:
+        if turning.pick > len(tuned.front):
+            raise UsageFailed(f"--pick {turning.pick}: the table has {len(tuned.front)} lines")
+        changes = tuning.changes(tuned.front[turning.pick - 1].settings)
+        click.echo(diff_of(changes, optimizing.orchestrator.project), nl=False)
+        if not options.dry_run:
+            write_in_place(changes)
+            click.echo(f"written: {optimizing.path}", err=True)
+    if tuned.stop is None:
+        return 0
+    click.echo(f"error: {safe(tuned.stop.message)}", err=True)
+    return tuned.stop.exit_code
+
+
+def _print(tuned: Tuned, tuning: Tuning, options: Options) -> None:
+    lines = [_line(tuned, place) for place in range(len(tuned.front))]
+    if options.as_json:
+        print_json({"tried": tuned.tried, "calls": tuned.sent, "cost_usd": tuned.usd, "front": lines})
+        return
+    before = tuned.before
+    click.echo(f"the file: {before.quality:.3f} on validation rows, {before.tokens:.1f} tokens, "
+               f"{before.seconds:.3f} s a run; {tuned.tried} settings tried, {tuned.sent} calls")  # fmt: skip
+    first = {knob.name: knob.choices[0] for knob in tuning.knobs}
+    rows = [
+        [str(place), *(_shown(line[key]) for key in ("validation", "held_out", "difference", "usd", "tokens",
+                                                      "seconds")),
+         _settings(tuned.front[place - 1].settings, first)]
+        for place, line in enumerate(lines, start=1)
+    ]  # fmt: skip
+    print_table(_TITLES, rows)
+
+
+def _line(tuned: Tuned, place: int) -> dict[str, JsonValue]:
+    point = tuned.front[place]
+    held_out = tuned.held_out[place] if place < len(tuned.held_out) else None
+    found = tuned.differences[place] if place < len(tuned.differences) else None
+    return {
+        "settings": dict(point.settings),
+        "validation": point.quality,
+        "held_out": None if held_out is None else held_out.mean,
+        "difference": None if found is None else [
+            found.mean, *(() if found.low is None or found.high is None else (found.low, found.high))
+        ],
+        "usd": point.usd,
+        "tokens": point.tokens,
+        "seconds": point.seconds,
+    }  # fmt: skip
+
+
+def _shown(value: JsonValue) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, list):
+        middle, *interval = value
+        return f"{middle:+.3f}" + (f" [{interval[0]:+.3f}, {interval[1]:+.3f}]" if interval else "")
+    return f"{value:.4g}"
+
+
+def _settings(settings: Settings, first: Settings) -> str:
+    """What differs from the file."""
+    changed = [
+        f"{name}={len(value) if isinstance(value, list) else one_line(value, 40)}"
+        for name, value in settings.items()
+        if value != first[name]
+    ]
+    return ", ".join(changed) or "as the file says"

@@ -1,0 +1,1 @@
+"""Ensembles measured on rows with known answers, and made better."""

@@ -1,0 +1,62 @@
+"""What is kept of an optimization: reports, the best file that was found, and lessons for training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from llm_orc.domain.edit import FileChange
+from llm_orc.domain.json import JsonValue
+from llm_orc.errors import UsageFailed
+from llm_orc.optimize.findings import findings_json, markdown
+from llm_orc.optimize.search_plan import Plan
+from llm_orc.orchestrator.optimizing import Optimized
+from llm_orc.spec.replace_file import replace_files
+
+
+def record(optimized: Optimized, plan: Plan, project: Path) -> dict[str, JsonValue]:
+    """Write `report.json`, `report.md` and, where there is a best candidate, `best.diff` and its files.
+
+    Returns the report.
+    """
+    findings, folder = optimized.findings, optimized.folder
+    report = findings_json(findings, plan, optimized.split, optimized.progress, optimized.usage)
+    report["models"] = dict(optimized.assigned)
+    report["folder"] = str(folder)
+    diff = diff_of(optimized.changes, project)
+    (folder / "report.json").write_text(
+        json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    (folder / "report.md").write_text(markdown(report, findings, diff), encoding="utf-8")
+    if diff:
+        (folder / "best.diff").write_text(diff, encoding="utf-8")
+    for change in optimized.changes:
+        (folder / f"best.{change.path.name}").write_bytes(change.after)
+    return report
+
+
+def diff_of(changes: Sequence[FileChange], project: Path) -> str:
+    """The changes as one unified diff, as `git apply` takes it in the project."""
+    return "".join(change.diff(project.absolute()) for change in changes)
+
+
+def write_in_place(changes: Sequence[FileChange]) -> None:
+    """Replace the files, all or none. Raises `RewriteRefused`."""
+    replace_files(changes)
+
+
+def write_beside(changes: Sequence[FileChange], ensemble: Path, output: Path) -> None:
+    """Write the changed ensemble to another file. Raises `UsageFailed` where one with a prompt changes."""
+    others = [change.path for change in changes if change.path != ensemble]
+    if others:
+        raise UsageFailed(f"--output: the change is in {others[0]} too", hint="write in place, or --dry-run")
+    for change in changes:
+        output.write_bytes(change.after)
+
+
+def write_lessons(optimized: Optimized, path: Path) -> int:
+    """One conversation per line, as OpenAI's fine-tuning takes them; how many there are."""
+    lines = [json.dumps(lesson, ensure_ascii=False) for lesson in optimized.lessons]
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return len(lines)

@@ -1,0 +1,283 @@
+"""`optimize`: an ensemble, a dataset and a metric brought together, and the file that comes out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+import anyio
+
+from llm_orc.domain.completion import Usage
+from llm_orc.domain.edit import Edit, FileChange
+from llm_orc.domain.ensemble import Agent, Ensemble, Llm
+from llm_orc.domain.json import JsonObject
+from llm_orc.domain.outcome import RunResult
+from llm_orc.errors import UsageFailed
+from llm_orc.optimize.calls import Calls
+from llm_orc.optimize.dataset import Row, Split, split
+from llm_orc.optimize.estimate import Dry, Foreseen, foresee
+from llm_orc.optimize.judging import Judge
+from llm_orc.optimize.ledger import Ledger
+from llm_orc.optimize.meter import Account, Limits, Meter, ProviderOf
+from llm_orc.optimize.metrics import Judging, Metric, check_rows, metric_of
+from llm_orc.optimize.optimization import Findings, Optimization, Progress
+from llm_orc.optimize.prompting import State, state_json, state_of
+from llm_orc.optimize.search_plan import Plan
+from llm_orc.optimize.statistics import LEAST_ROWS
+from llm_orc.optimize.trials import Runner, Trials
+from llm_orc.orchestrator import AS_THE_FILE_SAYS, Orchestrator
+from llm_orc.orchestrator.completing import completed, has_choice
+from llm_orc.orchestrator.evaluating import Candidate, fitted, rows_for
+from llm_orc.orchestrator.open_agents import open_agents, refuse_wordings
+from llm_orc.orchestrator.viewing import viewed
+from llm_orc.plan.task_typing import task_of
+from llm_orc.run.calls import cost_of
+from llm_orc.run.ending import Ending
+from llm_orc.run.render import as_text, demo_prompt
+from llm_orc.run.run import run_ensemble
+from llm_orc.run.treatment import Treatment
+from llm_orc.spec.inputs import gather_inputs
+from llm_orc.spec.replace_file import replace_files
+from llm_orc.spec.rewrite_file import rewrite_file
+from llm_orc.spec.shipped import shipped
+
+VERSION = 1
+"""Part of every run's name: raised when the same command would search otherwise than before."""
+FEWEST = 4
+ITEMS = 3
+"""How many items a fan-out is expected to have, where nothing was run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optimized:
+    """What an optimization came to. `folder` holds its journal and reports, `changes` what the file would
+    become; they are empty where there is nothing better. `lessons` are the conversations that went well on
+    rows that are not held out, for training weights elsewhere. `usage` is of the calls that were sent."""
+
+    findings: Findings
+    folder: Path
+    changes: tuple[FileChange, ...]
+    progress: Progress
+    usage: Usage
+    split: Split
+    assigned: Mapping[str, str]
+    lessons: tuple[JsonObject, ...]
+
+
+class Optimizing:
+    """One ensemble, prepared for a search. Raises `OrcError` before anything is spent."""
+
+    def __init__(self, orchestrator: Orchestrator, ensemble: str | Path, agents: Sequence[str] = ()) -> None:
+        self.orchestrator = orchestrator
+        self.path = orchestrator.locate(ensemble)
+        self.ensemble = orchestrator.load(self.path)
+        self.agents = open_agents(self.ensemble, agents)
+        refuse_wordings(self.ensemble, self.agents)
+        self.assigned: dict[str, str] = {}
+
+    def refuse_shipped(self) -> None:
+        """Raise `UsageFailed` for a file that comes with the package, and is the same for everyone."""
+        if self.path.resolve().is_relative_to(shipped("ensembles").resolve()):
+            raise UsageFailed(f"{self.path.name} comes with the package", hint="--output FILE, or --dry-run")
+
+    def rows(self, dataset: Path, expected: str | None = None) -> tuple[Row, ...]:
+        """The rows of a file with the inputs that the ensemble takes. Raises as `read_rows` does."""
+        rows = rows_for((Candidate(name="", ensemble=self.ensemble),), dataset, expected=expected)
+        return tuple(replace(row, inputs=self._inputs(row)) for row in rows)
+
+    def _inputs(self, row: Row) -> JsonObject:
+        return gather_inputs(self.ensemble, None, fitted(self.ensemble, row.inputs))
+
+    def folder(self, plan: Plan, parts: Split, metric: str) -> Path:
+        """Where this search is kept, made where it is new: the same command finds it again."""
+        described = {
+            "version": VERSION,
+            "file": sha256(self.path.read_bytes()).hexdigest(),
+            "prompts": {
+                name: [work.system_prompt, work.prompt.source if work.prompt else None]
+                for name, agent in self.ensemble.agents.items()
+                if isinstance(work := agent.work, Llm)
+            },
+            "rows": asdict(parts),
+            "plan": {**asdict(replace(plan, teacher=None, proposer=None)),
+                     "models": [model.name if model else None for model in (plan.teacher, plan.proposer)]},
+            "metric": metric,
+        }  # fmt: skip
+        text = json.dumps(described, sort_keys=True, default=str)
+        name = f"{self.path.stem}-{sha256(text.encode()).hexdigest()[:10]}"
+        folder = self.orchestrator.project / ".llm-orc" / "optimize" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    async def freeze_models(self) -> None:
+        """Choose the models once: else a better prompt and a better model could not be told apart."""
+        if not has_choice(self.ensemble):
+            return
+        foresight = await self.orchestrator.plan(self.ensemble, routing=AS_THE_FILE_SAYS)
+        agents = dict(self.ensemble.agents)
+        for name, expected in foresight.agents.items():
+            work = agents[name].work if name in agents else None
+            if isinstance(work, Llm) and len(work.choices) > 1:
+                model = next(each for each in work.models if each.name == expected.model)
+                agents[name] = replace(agents[name], work=replace(work, models=(model,)))
+                self.assigned[name] = model.name
+        self.ensemble = replace(self.ensemble, agents=agents)
+
+    async def run(
+        self,
+        plan: Plan,
+        parts: Split,
+        metric: str,
+        folder: Path,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        told: Callable[[Progress], None] = lambda progress: None,
+        interrupt: anyio.Event | None = None,
+    ) -> Optimized:
+        """Search, test, and work out what becomes of the file. Nothing but the folder is written.
+
+        Raises `UsageFailed` or `InvalidFile` for a metric that cannot score the rows.
+        """
+        with Calls(folder / "calls.db") as calls:
+            meter = Meter(self.orchestrator.provider_of, calls, limits, cost_of)
+            trials = Trials(self.ready(), self.runner(), viewed, meter, at_once=plan.at_once)
+            heard: list[Optimization] = []
+            scoring = metric_of(metric, judging=self._judging(trials))
+            await check_rows((*parts.train, *parts.validation, *parts.held_out), scoring)
+            ledger = Ledger(trials, scoring, lambda: heard[0].noticed(), plan.accept)
+            optimization = Optimization(plan, parts, ledger, folder / "dspy.log", told)
+            heard.append(optimization)
+            findings = await optimization.run(limits, interrupt)
+            best = findings.best
+            return Optimized(
+                findings=findings,
+                folder=folder,
+                changes=() if best is None else self.changes(best),
+                progress=optimization.progress(),
+                usage=meter.usage,
+                split=parts,
+                assigned=self.assigned,
+                lessons=self.lessons(ledger, {row.id for row in (*parts.train, *parts.validation)}),
+            )
+
+    def _judging(self, trials: Trials) -> Judging:
+        """Judges under the limits of the optimization."""
+
+        def of(name: str) -> Metric:
+            where, _, agent = name.partition("#")
+            judge = completed(self.orchestrator.load(where), None, None)
+            return Judge(judge, lambda inputs: trials.aside(judge, inputs), agent)
+
+        return of
+
+    async def estimate(self, plan: Plan, parts: Split, limits: Limits) -> tuple[Foreseen, ...]:
+        """What the search would take, without asking a model."""
+        ensemble = self.ready()
+        per_run = {
+            name: await self._calls_of(agent)
+            for name, agent in ensemble.agents.items()
+            if isinstance(agent.work, Llm)
+        }
+        return await foresee(ensemble, plan, parts, per_run, viewed, cost_of, limits)
+
+    async def _calls_of(self, agent: Agent) -> int:
+        """How many calls the agent's strategy makes for one answer, of a model that answers nothing."""
+        dry, account = Dry(), Account()
+        alone = replace(agent, depends_on=(), when=None, fan_out=None, input_key=None)
+        llm = agent.work
+        assert isinstance(llm, Llm)
+        work = replace(llm, prompt=None, output_schema=None, output_format="text", tools=())
+        ensemble = Ensemble(name="dry", agents={agent.name: replace(alone, work=work)}, outputs=(agent.name,))
+        with Calls(None) as calls:
+            meter = Meter(lambda model: dry, calls, Limits(), cost_of)
+            await self.runner()(ensemble, {"input": "dry"}, meter.providers(account))
+        return account.calls * (ITEMS if agent.fan_out is not None else 1)
+
+    def ready(self) -> Ensemble:
+        """The ensemble as `invoke` runs it."""
+        settings = self.orchestrator.settings
+        ensemble = completed(self.ensemble, None, settings.timeout_seconds)
+        return replace(
+            ensemble,
+            schedule=ensemble.schedule or settings.schedule,
+            concurrency=ensemble.concurrency or settings.concurrency,
+        )
+
+    def runner(self) -> Runner:
+        """What runs one row."""
+        strategy_of = self.orchestrator.strategy_of
+
+        async def run(ensemble: Ensemble, inputs: JsonObject, provider_of: ProviderOf) -> RunResult:
+            return await run_ensemble(
+                ensemble,
+                inputs,
+                # The meter counts, keeps and repeats calls itself.
+                treatment=Treatment(connect=lambda model, policy, caller: provider_of(model)),
+                strategy_of=strategy_of,
+                task_of=task_of,
+                examples=self.orchestrator.worked_examples,
+                ending=Ending(max_seconds=ensemble.timeout_seconds),
+            )
+
+        return run
+
+    def lessons(self, ledger: Ledger, rows: Set[str]) -> tuple[JsonObject, ...]:
+        """What agents were asked and answered where it went well, as OpenAI takes it, without examples."""
+        found: list[JsonObject] = []
+        for row, ran in ledger.good.items():
+            for name, shown in ran.shown.items() if row in rows else ():
+                llm = self.ensemble.agents[name].work
+                assert isinstance(llm, Llm)
+                system = ledger.trials.states[ran.candidate][name].system_prompt
+                for values, output in shown:
+                    said = [("system", system)] if system else []
+                    said += [("user", demo_prompt(llm, values)), ("assistant", as_text(output))]
+                    found.append({"messages": [{"role": role, "content": text} for role, text in said]})
+        return tuple(found)
+
+    def changes(self, state: State) -> tuple[FileChange, ...]:
+        """What becomes of the files with a state in them. Raises `RewriteRefused`."""
+        before = state_json(state_of(self.ensemble, self.agents))
+        edits: list[Edit] = []
+        for name, after in state_json(state).items():
+            for key in ("system_prompt", "demos"):
+                value = after[key]
+                if value != before[name][key]:
+                    edits.append(Edit(agent=name, key=key, value=value or (None if key == "demos" else "")))
+        return rewrite_file(self.path, edits, self.orchestrator.fleet)
+
+
+def write(changes: Sequence[FileChange]) -> None:
+    """Replace the files, all or none. Raises `RewriteRefused`."""
+    replace_files(changes)
+
+
+def parted(
+    rows: Sequence[Row], seed: int, validation: Sequence[Row] = (), held_out: Sequence[Row] = ()
+) -> Split:
+    """Rows to learn from, to choose by, and, where there are enough, to judge with.
+
+    What is given for the last two is not taken from `rows`. Raises `UsageFailed`.
+    """
+    if len(rows) < FEWEST:
+        raise UsageFailed(f"{len(rows)} rows are too few", hint=f"give {LEAST_ROWS} or more")
+    unseen = 0.0 if held_out else _unseen(len(rows), len(rows) + len(validation))
+    train = 1 - unseen if validation else (1 - unseen) / 2
+    parts = split(rows, seed, train=train, validation=1 - unseen - train)
+    if not parts.train or not (parts.validation or validation):
+        middle = len(rows) // 2
+        parts = Split(train=tuple(rows[:middle]), validation=tuple(rows[middle:]), held_out=())
+    return Split(
+        train=parts.train,
+        validation=tuple(validation) or parts.validation,
+        held_out=tuple(held_out) or parts.held_out,
+    )
+
+
+def _unseen(rows: int, known: int) -> float:
+    """The share that is held out: more of few rows, so that they can show anything."""
+    if known < LEAST_ROWS:
+        return 0.0
+    return max(0.3, min(0.5, 1.3 * LEAST_ROWS / rows))

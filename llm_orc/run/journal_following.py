@@ -1,0 +1,111 @@
+"""A journal that is read while other processes write to it: what is new, what was asked, what matches."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+
+from llm_orc.domain.json import JsonObject
+from llm_orc.domain.recorded import RecordedRun
+from llm_orc.run.database import reading, said_clearly
+from llm_orc.run.journal_reading import Runs
+
+_MATCHING = """
+    SELECT run FROM runs
+    WHERE (?1 IS NULL OR ensemble = ?1) AND (?2 IS NULL OR started_at < ?2)
+        AND (?3 IS NULL OR instr(lower(
+            run || ' ' || ensemble || ' ' || source || ' ' || coalesce(inputs, '') || ' '
+            || coalesce(output, '') || ' ' || coalesce(error, '')
+        ), lower(?3)))
+    ORDER BY started_at DESC, id DESC
+"""
+_CALLS = """
+    SELECT calls.*, requests.json AS request FROM calls
+    LEFT JOIN requests ON requests.run = calls.run AND requests.key = calls.key
+    WHERE calls.run = ?1 AND calls.kind = 'model' AND calls.agent = ?2 AND calls.id > ?3
+    ORDER BY calls.id LIMIT ?4
+"""
+
+Lines = Sequence[tuple[int, str]]
+"""Events as the journal has them: `seq`, and the JSON of a line of `jsonl`."""
+
+
+class Following(Runs):
+    """The runs of a journal, and what happens in it. `changed` and `close` belong to one thread at a time."""
+
+    _database: sqlite3.Connection | None = None
+    _version: tuple[int, int, int] | None = None
+
+    def changed(self) -> bool:
+        """Whether anything was written since this was last asked; costs some microseconds."""
+        with said_clearly(self.path):
+            try:
+                file = self.path.stat()
+            except FileNotFoundError:
+                self.close()
+                return False
+            if self._version is None or self._version[:2] != (file.st_dev, file.st_ino):
+                self.close()
+                self._stack = ExitStack()
+                self._database = self._stack.enter_context(reading(self.path))
+            assert self._database is not None
+            (written,) = self._database.execute("PRAGMA data_version").fetchone()
+            before, self._version = self._version, (file.st_dev, file.st_ino, written)
+        return before != self._version
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._database is not None:
+            self._stack.close()
+        self._database = self._version = None
+
+    def lines_after(self, run: str, seq: int, limit: int) -> Lines:
+        """The next events of a run, at most `limit`. Raises `NotFound`."""
+        with self._open() as database:
+            row = self._row(database, run)
+            found = database.execute(
+                "SELECT seq, json FROM events WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?",
+                (row["id"], seq, limit),
+            )
+            return [(number, text) for number, text in found]
+
+    def last_seq(self, run: str) -> int:
+        """The number of the newest event of a run, 0 without any. Raises `NotFound`."""
+        with self._open() as database:
+            row = self._row(database, run)
+            (last,) = database.execute(
+                "SELECT coalesce(max(seq), 0) FROM events WHERE run = ?", (row["id"],)
+            ).fetchone()
+            return int(last)
+
+    def calls(self, run: str, agent: str, *, after: int = 0, limit: int) -> list[JsonObject]:
+        """Calls of one agent in their order, each with its `id`; those behind the id `after`."""
+        with self._open() as database:
+            row = self._row(database, run)
+            found = database.execute(_CALLS, (row["id"], agent, after, limit))
+            return [{"id": each["id"], **self._call(each)} for each in found]
+
+    def matching(
+        self,
+        *,
+        text: str | None = None,
+        status: str | None = None,
+        ensemble: str | None = None,
+        before: float | None = None,
+    ) -> Iterator[RecordedRun]:
+        """Runs that contain `text` in any case and began before a Unix time, the newest first."""
+        if not self.path.exists():
+            return
+        with self._open() as database:
+            for (name,) in database.execute(_MATCHING, (ensemble, before, text)).fetchall():
+                run = self._run(database, self._row(database, name))
+                if status in (None, run.status):
+                    yield run
+
+    def ensembles(self) -> list[str]:
+        """The names of all ensembles that have runs."""
+        if not self.path.exists():
+            return []
+        with self._open() as database:
+            return [name for (name,) in database.execute("SELECT DISTINCT ensemble FROM runs ORDER BY 1")]

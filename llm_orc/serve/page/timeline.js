@@ -1,0 +1,170 @@
+// Who worked when: bars by agent or by model, waiting told apart from working, the critical path marked.
+
+import { fill, fits, h, seconds, set, share, svg } from "./dom.js";
+import { criticalPath, endOf, readyAt, took } from "./state.js";
+
+const ROW = 20, NAME = 190, TOP = 24, FONT = "12px system-ui, sans-serif";
+const STEPS = [1, 2, 5];
+
+export class Timeline {
+  constructor(chosen) {
+    this.chosen = chosen;
+    this.by = "agents";
+    this.axis = svg("svg", { class: "axis", height: TOP, "aria-hidden": "true" });
+    this.rows = svg("svg", { class: "bars", role: "img" });
+    this.scroller = h("div", { class: "scroller", tabindex: "0", "aria-label": "Time line" }, this.rows);
+    this.summary = h("p", { class: "about" });
+    this.toggle = h("div", { class: "choice", role: "group", "aria-label": "A row for each" },
+      ...["agents", "models"].map((by) => h("button", { type: "button", "aria-pressed": by === this.by, "data-by": by, onclick: () => this.turn(by) }, by === "agents" ? "by agent" : "by model")));
+    this.element = h("div", { class: "timeline" },
+      h("div", { class: "head" }, this.toggle, this.summary, h("ul", { class: "legend" },
+        ...[["wait", "waits for its turn"], ["load", "loads a model"], ["work", "a model works"], ["other", "own work"], ["bad", "failed call"]]
+          .map(([name, text]) => h("li", {}, svg("svg", { width: 14, height: 10, "aria-hidden": "true" }, svg("rect", { class: `seg ${name}`, width: 14, height: 10, rx: 2 })), text)))),
+      this.axis, this.scroller);
+    this.scroller.addEventListener("scroll", () => this.draw());
+    // The newest rows stay in sight until somebody looks elsewhere.
+    this.follows = true;
+    for (const kind of ["wheel", "pointerdown", "keydown"]) this.scroller.addEventListener(kind, () => (this.follows = false), { passive: true });
+    this.rows.addEventListener("click", (event) => {
+      const row = this.list?.[Math.floor((event.clientY - this.rows.getBoundingClientRect().top) / ROW)];
+      if (row?.name) this.chosen(row.name);
+    });
+    new ResizeObserver(() => this.draw()).observe(this.scroller);
+  }
+
+  turn(by) {
+    this.by = by;
+    for (const button of this.toggle.children) set(button, "aria-pressed", button.dataset.by === by);
+    this.draw();
+  }
+
+  show(run, selected) {
+    this.run = run;
+    this.selected = selected;
+    this.draw();
+  }
+
+  draw() {
+    const run = this.run;
+    if (!run || run.began === null || !this.scroller.clientWidth) return;
+    const path = criticalPath(run);
+    this.critical = new Set(path);
+    this.list = this.by === "agents" ? byAgent(run) : byModel(run);
+    const width = Math.max(300, this.scroller.clientWidth - 2);
+    const end = run.status === "running" ? Math.max(run.now, run.clock ?? 0) : (run.ended ?? run.now);
+    const span = Math.max(0.001, end - run.began);
+    const scale = (width - NAME - 90) / span;
+    const x = (ts) => NAME + Math.max(0, (ts - run.began) * scale);
+    set(this.rows, "width", width);
+    set(this.rows, "height", Math.max(1, this.list.length * ROW));
+    if (this.follows && run.status === "running") this.scroller.scrollTop = this.list.length * ROW;
+    this.describe(path, span);
+    this.scale(x, span, width);
+    const first = Math.max(0, Math.floor(this.scroller.scrollTop / ROW) - 2);
+    const last = Math.min(this.list.length, first + Math.ceil(this.scroller.clientHeight / ROW) + 5);
+    const drawn = [];
+    for (let place = first; place < last; place += 1) drawn.push(this.row(this.list[place], place, x, end));
+    this.rows.replaceChildren(...drawn);
+  }
+
+  describe(path, span) {
+    const run = this.run;
+    const working = path.reduce((sum, name) => sum + (took(run, run.agents.get(name)) ?? 0), 0);
+    const first = path.slice(0, 6).join(" → ") + (path.length > 6 ? ` → … (${path.length} agents)` : "");
+    const text = path.length ? `Critical path: ${first}; ${share(Math.min(1, working / span))} of it at work, the rest waiting.` : "";
+    fill(this.summary, text);
+    set(this.rows, "aria-label", `Time line of ${run.top.length} agents over ${seconds(span)}. ${text}`);
+  }
+
+  scale(x, span, width) {
+    set(this.axis, "width", width);
+    const rough = span / Math.max(2, (width - NAME) / 110);
+    const power = 10 ** Math.floor(Math.log10(rough));
+    const step = (STEPS.find((each) => each * power >= rough) ?? 10) * power;
+    const marks = [];
+    for (let at = 0; at <= span * 1.0001; at += step) {
+      const place = x(this.run.began + at);
+      marks.push(svg("line", { x1: place, x2: place, y1: 17, y2: TOP }), svg("text", { x: place, y: 13, "text-anchor": "middle" }, at === 0 ? "0" : seconds(at)));
+    }
+    const cursor = this.run.replayed ? [svg("line", { class: "cursor", x1: x(this.run.now), x2: x(this.run.now), y1: 0, y2: TOP })] : [];
+    this.axis.replaceChildren(...marks, ...cursor);
+  }
+
+  row(row, place, x, end) {
+    const y = place * ROW;
+    const critical = row.name && this.critical.has(row.name);
+    const group = svg("g", { class: `row${critical ? " critical" : ""}${row.name && row.name === this.selected ? " chosen" : ""}`, transform: `translate(0 ${y})` },
+      svg("rect", { class: "hit", width: "100%", height: ROW }),
+      svg("text", { class: "who", x: 8 + (row.depth ?? 0) * 12, y: 14 }, fits(row.title, NAME - 20 - (row.depth ?? 0) * 12, FONT)));
+    for (const [kind, from, to, title] of row.segments()) {
+      const width = Math.max(1.2, x(to ?? end) - x(from));
+      const bar = svg("rect", { class: `seg ${kind}`, x: x(from).toFixed(1), y: kind === "other" || kind === "wait" ? 6 : 4, width: width.toFixed(1), height: kind === "other" || kind === "wait" ? 8 : 12, rx: 2 });
+      if (title) bar.append(svg("title", {}, title));
+      group.append(bar);
+    }
+    if (critical) {
+      const agent = this.run.agents.get(row.name);
+      group.append(svg("rect", { class: "outline", x: (x(agent.started) - 1.5).toFixed(1), y: 2.5, width: Math.max(4, x(endOf(this.run, agent)) - x(agent.started) + 3).toFixed(1), height: 15, rx: 3.5 }));
+    }
+    if (row.after) group.append(svg("text", { class: "took", x: x(row.until ?? end) + 6, y: 14 }, row.after));
+    return group;
+  }
+}
+
+function byAgent(run) {
+  const began = [...run.agents.values()].filter((agent) => agent.started !== null);
+  began.sort((a, b) => a.started - b.started || a.seq - b.seq);
+  const rows = [];
+  for (const agent of began) {
+    const depth = agent.within ? agent.name.split("/").length - 1 : 0;
+    const until = endOf(run, agent);
+    rows.push({ name: agent.name, title: agent.name, depth, segments: () => ofAgent(run, agent, until), after: `${seconds(until - agent.started)}${agent.status === "failed" ? " ✗" : ""}`, until });
+  }
+  return rows;
+}
+
+/** Made for the rows in sight alone. */
+function ofAgent(run, agent, until) {
+  const ready = readyAt(run, agent) ?? agent.started;
+  const waited = agent.started - ready;
+  const segments = waited > 0.002 ? [["wait", ready, agent.started, `waited ${seconds(waited)} for its turn`]] : [];
+  segments.push(["other", agent.started, until]);
+  for (const call of agent.calls) segments.push(...ofCall(call, until));
+  return segments;
+}
+
+function byModel(run) {
+  const lanes = new Map();
+  for (const agent of run.agents.values()) {
+    for (const call of agent.calls) {
+      if (!lanes.has(call.model)) lanes.set(call.model, []);
+      lanes.get(call.model).push({ ...call, agent: agent.name });
+    }
+  }
+  const rows = [];
+  for (const [model, calls] of [...lanes].sort()) {
+    calls.sort((a, b) => a.start - b.start);
+    const free = [];
+    calls.forEach((call) => {
+      let lane = free.findIndex((until) => until <= call.start);
+      if (lane < 0) lane = free.push(0) - 1;
+      free[lane] = call.end ?? Infinity;
+      (free.rows ??= [])[lane] ??= { title: lane ? "" : `${model} (${calls.length})`, calls: [], depth: 0 };
+      free.rows[lane].calls.push(call);
+    });
+    for (const row of free.rows ?? []) rows.push({ ...row, segments: () => row.calls.flatMap((call) => ofCall(call, run.now, `${call.agent}: `)) });
+  }
+  return rows;
+}
+
+function ofCall(call, end, who = "") {
+  const from = call.start, to = call.end ?? end;
+  const parts = [];
+  let at = from;
+  if (call.queued > 0.002) parts.push(["wait", at, Math.min(to, at + call.queued), `${who}queued ${seconds(call.queued)}`]), (at = Math.min(to, at + call.queued));
+  if (call.load > 0.002) parts.push(["load", at, Math.min(to, at + call.load), `${who}${call.model} loaded in ${seconds(call.load)}`]), (at = Math.min(to, at + call.load));
+  const spent = call.usage ? `, ${call.usage.input_tokens}+${call.usage.output_tokens} tokens` : "";
+  const kind = call.error ? "bad" : call.source && call.source !== "model" ? "cached" : "work";
+  parts.push([kind, at, to, `${who}${call.model}, call ${call.call}: ${seconds(to - from)}${spent}${call.error ? `: ${call.error.message ?? call.error.kind}` : ""}`]);
+  return parts;
+}

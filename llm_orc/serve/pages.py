@@ -1,0 +1,37 @@
+"""The files of the page, which travel with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llm_orc.serve.refusal import refusal
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+PAGE = Path(__file__).with_name("page")
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+# Asked for again each time, and answered with 304: an upgrade must not meet the scripts of before.
+_CACHE = {"cache-control": "no-cache"}
+
+
+async def page(request: Request) -> Response:
+    """The one page; its script reads from the path what to show."""
+    from starlette.responses import FileResponse
+
+    return FileResponse(PAGE / "index.html", headers=_CACHE)
+
+
+async def asset(request: Request) -> Response:
+    """A script, a style or a picture of the page."""
+    from starlette.responses import FileResponse, Response
+
+    file = PAGE / request.path_params["name"]
+    if file.parent != PAGE or file.suffix not in _TYPES or not file.is_file():
+        return refusal(404, "there is no such file")
+    answer = FileResponse(file, headers=_CACHE, media_type=_TYPES[file.suffix], stat_result=file.stat())
+    if request.headers.get("if-none-match") == answer.headers["etag"]:
+        return Response(status_code=304, headers={"etag": answer.headers["etag"], **_CACHE})
+    return answer
