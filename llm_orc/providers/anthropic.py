@@ -9,8 +9,8 @@ from llm_orc.domain.completion import Choice, Completion, Finish, Installed, Mes
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
 from llm_orc.errors import ContextTooLong, Refused
-from llm_orc.providers.http import Wire, is_same_host
-from llm_orc.providers.keys import Key
+from llm_orc.providers.http import Wire
+from llm_orc.providers.keys import Key, is_same_host
 from llm_orc.providers.lanes import Lanes
 from llm_orc.providers.presence import must_have
 from llm_orc.providers.samples import one_by_one

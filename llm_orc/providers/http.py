@@ -10,7 +10,6 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
 
 import anyio
 
@@ -38,14 +37,6 @@ CONNECTIONS = 256
 CUT_HINT = "the server's log may say why"
 
 T = TypeVar("T")
-
-
-def is_same_host(address: str, other: str) -> bool:
-    """Whether two URLs name one host; an address that is no URL names none."""
-    try:
-        return urlsplit(address).hostname == urlsplit(other).hostname
-    except ValueError:
-        return False
 
 
 def bearer(secret: str | None) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from urllib.parse import urlsplit
 
 from anyio import to_thread
 
@@ -32,6 +33,14 @@ class Key:
             )
         self._value = _checked(value.strip(), self._variable)
         return self._value
+
+
+def is_same_host(address: str, other: str) -> bool:
+    """Whether two URLs name one host; an address that is no URL names none."""
+    try:
+        return urlsplit(address).hostname == urlsplit(other).hostname
+    except ValueError:
+        return False
 
 
 def _checked(value: str, variable: str) -> str:

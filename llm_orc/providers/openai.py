@@ -10,8 +10,8 @@ from llm_orc.domain.embedding import Embedded
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
 from llm_orc.providers.chat import chat_body, completion_of, piece_of
-from llm_orc.providers.http import Wire, is_same_host
-from llm_orc.providers.keys import Key
+from llm_orc.providers.http import Wire
+from llm_orc.providers.keys import Key, is_same_host
 from llm_orc.providers.lanes import Lanes
 from llm_orc.providers.presence import must_have
 from llm_orc.providers.samples import one_by_one

@@ -34,6 +34,13 @@ _SUMS = """
     coalesce(sum(calls.output_tokens), 0) AS output_tokens, sum(calls.cost_usd) AS cost_usd,
     total(calls.status = 'answered' AND calls.cost_usd IS NULL) AS unpriced
 """
+_SINCE = """
+    SELECT coalesce(sum(calls.cost_usd), 0.0), coalesce(sum(calls.input_tokens + calls.output_tokens), 0),
+        count(*)
+    FROM calls JOIN runs ON runs.id = calls.run
+    WHERE calls.kind = 'model' AND calls.status <> 'cached' AND calls.started_at >= ?
+        AND NOT (runs.run = ? AND calls.attempt = ?)
+"""
 _EVENTS = """
     SELECT events.run, runs.ensemble, events.agent, events.json FROM events JOIN runs ON runs.id = events.run
     WHERE events.type = :type AND (:since IS NULL OR events.ts >= :since)
@@ -104,6 +111,14 @@ def costs(path: Path, by: Sequence[Key], since: float | None, ensemble: str | No
         saved = (found.caching(), *found.of_strategies())
         (silent,) = database.execute(_SILENT, chosen).fetchone()
     return Costs(by=tuple(by), rows=tuple(rows), total=total, saved=saved, silent=silent)
+
+
+def spent_since(
+    database: sqlite3.Connection, moment: float, run_id: str, attempt: int
+) -> tuple[float, int, int]:
+    """Dollars, tokens and calls since a Unix time, without those of one attempt at a run."""
+    found: tuple[float, int, int] = tuple(database.execute(_SINCE, (moment, run_id, attempt)).fetchone())
+    return found
 
 
 def nothing_spent(by: Sequence[Key]) -> Costs:

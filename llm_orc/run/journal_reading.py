@@ -168,6 +168,10 @@ class Runs:
                     database.execute("VACUUM")
         return old
 
+    def costs(self, by: Sequence[Key], *, since: float | None = None, ensemble: str | None = None) -> Costs:
+        """What was spent and saved since a Unix time, for each value of `by`."""
+        return costs(self.path, by, since, ensemble) if self.path.exists() else nothing_spent(by)
+
     def trials(self, ensemble: str, since: float | None = None) -> list[Trial]:
         """What became of the agents with variants in the runs of an ensemble, the oldest first."""
         if not self.path.exists():
@@ -181,10 +185,6 @@ class Runs:
             return {}
         with self._open() as database:
             return scores_in(database)
-
-    def costs(self, by: Sequence[Key], *, since: float | None = None, ensemble: str | None = None) -> Costs:
-        """What was spent and saved since a Unix time, for each value of `by`."""
-        return costs(self.path, by, since, ensemble) if self.path.exists() else nothing_spent(by)
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
