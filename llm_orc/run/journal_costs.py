@@ -234,11 +234,3 @@ def _saving(way: Way, costs: Sequence[tuple[float | None, int]]) -> Saving:
         cost_usd=sum(cost for cost, _ in costs if cost is not None),
         unknown=sum(count for cost, count in costs if cost is None),
     )
-
-
-def spent_since(
-    database: sqlite3.Connection, moment: float, run_id: str, attempt: int
-) -> tuple[float, int, int]:
-    """Dollars, tokens and calls since a Unix time, without those of one attempt at a run."""
-    usd, tokens, calls = database.execute(_SINCE, (moment, run_id, attempt)).fetchone()
-    return usd, tokens, calls
