@@ -28,7 +28,7 @@ def user_function(spec: str, folder: Path | None = None) -> Callable[..., Any]:
         module = (
             _of_file((folder or Path()) / where) if where.endswith(".py") else importlib.import_module(where)
         )
-    except Exception as error:  # what the user's file raises
+    except (Exception, SystemExit) as error:  # what the user's file raises
         raise UsageFailed(f"{where} cannot be loaded: {_said(error)}") from error
     function = getattr(module, name, None)
     if not callable(function):
@@ -37,7 +37,7 @@ def user_function(spec: str, folder: Path | None = None) -> Callable[..., Any]:
     def call(*arguments: object) -> object:
         try:
             return function(*arguments)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ScriptFailed(f"{spec} failed: {_said(error)}") from error
 
     return call
@@ -52,5 +52,5 @@ def _of_file(file: Path) -> ModuleType:
     return module
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     return one_line(f"{type(error).__name__}: {error}", _WIDTH)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
+from llm_orc.cli.numbers import Number
 from llm_orc.cli.write import print_table
 from llm_orc.domain.json import JsonValue
 from llm_orc.orchestrator import Orchestrator
@@ -41,8 +42,8 @@ Examples:
               help="Which jobs; all when none is named. Repeatable.")  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1, 1000), default=16, show_default=True,
               help="Worlds per workload and room.")  # fmt: skip
-@click.option("--lambda-token", type=click.FloatRange(0), help="What tokens cost against quality.")
-@click.option("--lambda-switch", type=click.FloatRange(0), help="What loading costs against quality.")
+@click.option("--lambda-token", type=Number(0), help="What tokens cost against quality.")
+@click.option("--lambda-switch", type=Number(0), help="What loading costs against quality.")
 @click.option("--planner", metavar="MODEL", help="Also have this model plan; asks it once or twice per step.")
 @click.option("--on-models", is_flag=True, help="Also carry out the workflow on the embedded models.")
 @click.option("--problems", type=click.IntRange(10, 120), default=120, show_default=True,

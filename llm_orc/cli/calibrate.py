@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
+from llm_orc.cli.numbers import Number
 from llm_orc.cli.write import print_table, write_atomically
 from llm_orc.domain.json import JsonValue
 from llm_orc.orchestrator import Orchestrator
@@ -27,8 +28,8 @@ Example:
 @click.argument("agent", required=False)
 @click.option("--dataset", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True,
               help='Lines of {"question": ..., "answer": ...}.')  # fmt: skip
-@click.option("--quality", type=click.FloatRange(0, 1), help="Share of the dearest model's accuracy to keep.")
-@click.option("--cost", type=click.FloatRange(0, 1), help="Share of the dearest model's cost to stay below.")
+@click.option("--quality", type=Number(0, 1), help="Share of the dearest model's accuracy to keep.")
+@click.option("--cost", type=Number(0, 1), help="Share of the dearest model's cost to stay below.")
 @click.option("--method", type=click.Choice(["isotonic", "platt", "temperature", "combination"]),
               default="temperature", show_default=True,
               help="How confidence is calibrated.")  # fmt: skip

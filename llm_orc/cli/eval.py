@@ -13,6 +13,7 @@ import click
 
 from llm_orc.cli.datasets import SHIPPED, dataset_file
 from llm_orc.cli.eval_tables import print_report
+from llm_orc.cli.numbers import Number
 from llm_orc.cli.signals import interrupted_by_signals
 from llm_orc.cli.write import print_json, refuse_unwritable, write_atomically
 from llm_orc.domain.json import JsonValue
@@ -73,10 +74,10 @@ Examples:
 )
 @click.option("--concurrency", type=click.IntRange(1), default=AT_ONCE, show_default=True,
               help="The most rows at once.")  # fmt: skip
-@click.option("--min-score", type=click.FloatRange(0, 1), help="Exit code 1 below this mean score.")
+@click.option("--min-score", type=Number(0, 1), help="Exit code 1 below this mean score.")
 @click.option("--baseline", type=click.Path(dir_okay=False, path_type=Path),
               help="What --json printed before; exit code 1 when worse beyond chance.")  # fmt: skip
-@click.option("--tolerance", type=click.FloatRange(0, 1),
+@click.option("--tolerance", type=Number(0, 1),
               help="Fail also when worse than the baseline by more; with --ab: what is equal.")  # fmt: skip
 @click.option("--ab", is_flag=True, help="Compare two, and stop as soon as it is known which is better.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

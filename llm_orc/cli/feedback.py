@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from llm_orc.cli.numbers import Number
 from llm_orc.domain.text import safe
 from llm_orc.orchestrator import Orchestrator
 
@@ -19,7 +20,7 @@ Examples:
 )
 @click.argument("run")
 @click.argument("agent", required=False)
-@click.option("--score", type=click.FloatRange(0, 1), required=True, help="From 0, useless, to 1, perfect.")
+@click.option("--score", type=Number(0, 1), required=True, help="From 0, useless, to 1, perfect.")
 @click.option("--runs", type=click.Path(dir_okay=False, path_type=Path), help="Where runs are recorded.")
 def feedback(run: str, agent: str | None, score: float, runs: Path | None) -> int:
     """Tell what RUN, or what AGENT did in it, was worth.

@@ -73,7 +73,7 @@ output: review
 """
 
 _NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*")
-_IGNORED = ".llm-orc/runs.db*\n"
+_IGNORED = ".llm-orc/runs.db*\n.llm-orc/cache.db*\n.llm-orc/embeddings/\n.llm-orc/optimize/\n"
 
 
 @click.command(epilog="\b\nExample:\n  llm-orc init my-project")

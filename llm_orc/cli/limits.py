@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from llm_orc.cli.numbers import Number
 from llm_orc.domain.policy import Budget, Policy
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _a_number(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
-    if value is not None and math.isnan(value):
-        raise click.BadParameter("nan is not a number", ctx, param)
-    return value
-
-
 _FLAGS = (
-    click.option("--max-usd", type=click.FloatRange(0, min_open=True), callback=_a_number, metavar="X",
+    click.option("--max-usd", type=Number(0, min_open=True), metavar="X",
                  help="Stop before more than this is spent; exit code 3, and the run can be resumed."),
     click.option("--max-tokens", type=click.IntRange(1), metavar="N",
                  help="Stop before more tokens are read and written."),
     click.option("--max-calls", type=click.IntRange(1), metavar="N",
                  help="Stop before more calls of models are made."),
-    click.option("--max-seconds", type=click.FloatRange(0, min_open=True), callback=_a_number, metavar="S",
+    click.option("--max-seconds", type=Number(0, min_open=True), metavar="S",
                  help="End the run after this time; exit code 3."),
     click.option("--strict-budget", is_flag=True,
                  help="Also hold back a call that might exceed a limit at worst."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -120,6 +121,8 @@ def _explain(error: Exception) -> int:
             return _usage(error)
         case OrcError():
             return _failed(error)
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG):
+            return _say(f"cannot write: {error.strerror}", hint="make room", exit_code=1)
     if os.environ.get("LLM_ORC_DEBUG"):
         traceback.print_exception(error)
         return BUG

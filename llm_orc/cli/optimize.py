@@ -10,11 +10,13 @@ import anyio
 import click
 
 from llm_orc.cli.datasets import SHIPPED, dataset_file
+from llm_orc.cli.numbers import Number
 from llm_orc.cli.optimize_progress import Progressing
 from llm_orc.cli.optimize_tune import Options, Turning, names, tune
 from llm_orc.cli.signals import interrupted_by_signals
 from llm_orc.cli.write import print_json, print_table, refuse_unwritable
 from llm_orc.domain.text import safe
+from llm_orc.errors import UsageFailed
 from llm_orc.orchestrator import Orchestrator
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ Examples:
               help="The most examples of an agent that models make.")  # fmt: skip
 @click.option("--labeled-demos", type=click.IntRange(0), default=8, show_default=True,
               help="The most examples of an agent in all, filled up from the dataset.")  # fmt: skip
-@click.option("--accept", type=click.FloatRange(0, 1), default=1.0, show_default=True,
+@click.option("--accept", type=Number(0, 1), default=1.0, show_default=True,
               help="The score from which an answer may become an example.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of split and search.")
 @click.option(
@@ -68,8 +70,8 @@ Examples:
 )
 @click.option("--estimate", is_flag=True, help="Say what it would take; ask no model.")
 @click.option("--max-calls", type=click.IntRange(1), help="The most calls of this command.")
-@click.option("--max-usd", type=click.FloatRange(0, min_open=True), help="The most US dollars of it.")
-@click.option("--max-seconds", type=click.FloatRange(0, min_open=True), help="The longest it may take.")
+@click.option("--max-usd", type=Number(0, min_open=True), help="The most US dollars of it.")
+@click.option("--max-seconds", type=Number(0, min_open=True), help="The longest it may take.")
 @click.option("--dry-run", is_flag=True, help="Print the change as a diff; write nothing but the report.")
 @click.option("--output", type=_FILE, help="Write the changed ensemble here instead of in place.")
 @click.option("--export-finetune", "lessons", type=_FILE,
@@ -102,6 +104,8 @@ def optimize(
     for file in (output, lessons):
         if file is not None:
             refuse_unwritable(file)
+    if tune is None and (pick is not None or models is not None):
+        raise UsageFailed(f"{'--pick' if pick else '--models'} needs --tune", hint="see `optimize --help`")
     options = Options(
         trainset=trainset, valset=valset, testset=testset, expected=expected, metric=metric,
         estimate=estimate, dry_run=dry_run, output=output, lessons=lessons, as_json=as_json, quiet=quiet,
@@ -204,11 +208,11 @@ def _show(
     if options.as_json:
         print_json(report)
         return
-    # With --dry-run standard output is a patch.
+    # With --dry-run standard output is a patch, or nothing where no gain is proven.
     for line in summary(report, found.findings):
         click.echo(safe(line), err=options.dry_run)
     click.echo(_written(found, path, options), err=options.dry_run)
-    if options.dry_run:
+    if options.dry_run and found.findings.verdict == "better":
         click.echo(diff_of(found.changes, project), nl=False)
 
 

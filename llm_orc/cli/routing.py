@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from llm_orc.cli.numbers import Number
 from llm_orc.domain.ensemble import RouterName, RoutingSpec
 
 ROUTERS = ("lp", "greedy", "planner", "fixed")
@@ -15,10 +16,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 _FLAGS = (
     click.option("--router", type=click.Choice(ROUTERS), help="How models are chosen."),
     click.option("--horizon", type=click.IntRange(0, 20), help="Layers that are planned ahead."),
-    click.option("--vram", "vram", type=click.FloatRange(0), multiple=True, metavar="GB",
+    click.option("--vram", "vram", type=Number(0), multiple=True, metavar="GB",
                  help="Room for local models; repeat it for several devices."),
-    click.option("--lambda-token", type=click.FloatRange(0), help="What tokens cost against quality."),
-    click.option("--lambda-switch", type=click.FloatRange(0), help="What loading costs against quality."),
+    click.option("--lambda-token", type=Number(0), help="What tokens cost against quality."),
+    click.option("--lambda-switch", type=Number(0), help="What loading costs against quality."),
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from llm_orc.cli.numbers import Number
 from llm_orc.cli.times import point_in_time
 from llm_orc.cli.write import print_json, print_table
 from llm_orc.domain.text import safe
@@ -24,7 +25,7 @@ _TESTS = {"welch": "Welch's t-test", "chi-square": "chi-square test", "fisher": 
     "--since", callback=point_in_time, metavar="TIME", help="Only runs that began since: 7d, or a date."
 )
 @click.option(
-    "--effect", type=click.FloatRange(0, 1, min_open=True), metavar="X",
+    "--effect", type=Number(0, 1, min_open=True), metavar="X",
     help="The smallest difference that matters; by default the one that was measured.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from llm_orc.cli.numbers import Number
 from llm_orc.cli.runs_ab import recorded_name
 from llm_orc.cli.times import point_in_time
 from llm_orc.cli.write import refuse_unwritable, write_atomically
@@ -25,9 +26,9 @@ from llm_orc.orchestrator import Orchestrator
 @click.option("--ensemble", metavar="NAME", help="Only runs of this ensemble: a name or a file.")
 @click.option("--since", callback=point_in_time, metavar="TIME",
               help="Only runs that began since: 7d, 12h, or a date.")  # fmt: skip
-@click.option("--min-score", type=click.FloatRange(0, 1), metavar="X",
+@click.option("--min-score", type=Number(0, 1), metavar="X",
               help="Only runs that `feedback` says are worth this much.")  # fmt: skip
-@click.option("--rate", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True,
+@click.option("--rate", type=Number(0, 1, min_open=True), default=1.0, show_default=True,
               help="Draw this share of them.")  # fmt: skip
 @click.option("--balance", is_flag=True, help="Take as many of each output.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="The most rows to write.")

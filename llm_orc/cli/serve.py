@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
+from llm_orc.cli.numbers import Number
 from llm_orc.cli.signals import interrupted_by_signals
 from llm_orc.errors import UsageFailed
 from llm_orc.orchestrator import Orchestrator
@@ -29,7 +30,7 @@ PORT = 8417
 @click.option("--open", "run", is_flag=False, flag_value="/", metavar="[RUN]",
               help="Open a browser, on this run or on the list.")  # fmt: skip
 @click.option("--runs", type=click.Path(dir_okay=False, path_type=Path), help="Where runs are recorded.")
-@click.option("--until-idle", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+@click.option("--until-idle", type=Number(0, min_open=True), metavar="SECONDS",
               help="End when nobody has watched for so long.")  # fmt: skip
 @click.option("--listening-on", type=click.IntRange(3), hidden=True)
 def serve(

@@ -103,6 +103,6 @@ class RunResult:
         if self.status != "failed":
             return 0
         causes = [o.cause for o in self.agents.values() if isinstance(o, Failed)]
-        lost = causes and all(cause.kind == "unreachable" for cause in causes)
+        lost = causes and all(cause.kind in ("unreachable", "circuit_open") for cause in causes)
         answered = any(isinstance(o, Answered) and o.effort.model is not None for o in self.agents.values())
         return 4 if lost and not answered else 1

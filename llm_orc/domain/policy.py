@@ -79,7 +79,7 @@ class HostPolicy:
 
     limits: Mapping[str, Limits] = field(default_factory=dict)
     breaker_failures: int = 5
-    breaker_seconds: float = 30.0
+    breaker_seconds: float = 10.0
 
 
 UNCACHED = Policy(cache="off")

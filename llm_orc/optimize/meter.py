@@ -210,9 +210,9 @@ class Meter:
     def _check(self, worst: float) -> None:
         limits, held = self._limits, self.held_back
         if limits.calls is not None and self.sent >= limits.calls - (held.calls or 0):
-            self._over("--max-calls", limits.calls)
+            self._over("--max-calls", limits.calls, held.calls or 0)
         elif limits.seconds is not None and self.seconds >= limits.seconds - (held.seconds or 0.0) - MARGIN:
-            self._over("--max-seconds", limits.seconds)
+            self._over("--max-seconds", limits.seconds, held.seconds or 0.0)
         elif limits.usd is not None:
             if math.isnan(worst):
                 self.end(Stop(
@@ -220,13 +220,15 @@ class Meter:
                     hint="give its price in models.yaml, or use --max-calls",
                 ))  # fmt: skip
             elif self._usd + self._reserved_usd + worst > limits.usd - (held.usd or 0.0):
-                self._over("--max-usd", limits.usd)
+                self._over("--max-usd", limits.usd, held.usd or 0.0)
 
-    def _over(self, flag: str, value: float) -> None:
-        self.end(Stop(
-            message=f"{flag} {value:g} is reached", exit_code=3,
-            hint="the same command goes on where it stopped",
-        ))  # fmt: skip
+    def _over(self, flag: str, value: float, held: float) -> None:
+        if held < value:
+            message, hint = f"{flag} {value:g} is reached", "the same command goes on where it stopped"
+        else:
+            message = f"{flag} {value:g} leaves nothing to search with: the final test may take {held:.4g}"
+            hint = f"give {flag} more than that; what was asked is kept"
+        self.end(Stop(message=message, exit_code=3, hint=hint))
 
     def _worst(self, request: Request) -> float:
         """The most that a call is expected to cost; NaN where the price is unknown."""

@@ -58,6 +58,11 @@ def plan_of(wish: Wish, orchestrator: Orchestrator, agents: Sequence[str], rows:
         if needs and proposer is None:
             more = ", or give your own with --instructions FILE" if name == "miprov2" else ""
             raise UsageFailed(f"{name} needs a model that proposes prompts", hint=f"--teacher MODEL{more}")
+    if not (wish.demos or wish.labeled or instructions or proposer):
+        raise UsageFailed(
+            "there is nothing to search: no examples, no instructions and no model that proposes prompts",
+            hint="give --demos, --instructions FILE or --teacher MODEL",
+        )
     if instructions is not None and "miprov2" not in chain:
         raise UsageFailed("--instructions is for miprov2", hint="add --optimizer miprov2")
     return Plan(

@@ -46,7 +46,7 @@ class Treating:
 
         host = self._host(model)
         admitted = Admitted(self._providers.of(model), host, caller)
-        return Patient(admitted, policy, caller) if policy.retries else admitted
+        return Patient(admitted, policy, caller)
 
     def _host(self, model: Model) -> Host:
         from llm_orc.providers.host import Host, host_of

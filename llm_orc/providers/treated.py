@@ -65,7 +65,7 @@ class Patient:
     def __init__(self, provider: Admitted, policy: Policy, caller: Caller) -> None:
         self._provider = provider
         self._caller = caller
-        self._retries = policy.retries or 0
+        self._left = policy.retries or 0
         self._longest = policy.max_wait_seconds or 0.0
 
     async def complete(self, request: Request) -> Completion:
@@ -92,7 +92,10 @@ class Patient:
         return random.uniform(0, min(self._longest, FIRST_WAIT * 2**state.attempt_number))
 
     def _is_enough(self, state: RetryCallState) -> bool:
-        if state.attempt_number > self._retries or state.upcoming_sleep > self._longest:
+        if not isinstance(_error(state), CircuitOpen):
+            # Waiting until a host is asked again is no attempt.
+            self._left -= 1
+        if self._left < 0 or state.upcoming_sleep > self._longest:
             return True
         return anyio.current_time() + state.upcoming_sleep >= anyio.current_effective_deadline()
 

@@ -103,7 +103,8 @@ class Purse:
         for limit, used, said in self._limits(needed):
             is_exact = self.budget.strict or limit is self.budget.calls
             if used > limit * (1 + 1e-9) if is_exact else used >= limit:
-                return f"{said} does not allow another call"
+                at_worst = f", which may take it to {used:g}" if self.budget.strict else ""
+                return f"{said} does not allow another call{at_worst}"
         return ""
 
     def _limits(self, amount: Amount) -> Iterator[tuple[float, float, str]]:

@@ -28,6 +28,8 @@ WRONG = {
     ("--versoin",): "did you mean --version?\n",
 }
 
+IGNORED = ".llm-orc/runs.db*\n.llm-orc/cache.db*\n.llm-orc/embeddings/\n.llm-orc/optimize/\n"
+
 
 @pytest.fixture
 def drawn(llm_orc: CommandLine) -> CommandLine:
@@ -93,7 +95,7 @@ def test_init_makes_a_project_without_problems(llm_orc):
     project = CommandLine(llm_orc.folder / "p", llm_orc.folder)
     files = "hello", ".llm-orc/config.yaml", "ensembles"
     assert project("validate", *files).stderr == "3 files checked: no problems\n"
-    assert (project.folder / ".gitignore").read_text() == ".llm-orc/runs.db*\n"
+    assert (project.folder / ".gitignore").read_text() == IGNORED
     assert project("graph", "hello").stdout.startswith("hello: 2 agents in 1 layer\n")
 
 
@@ -103,7 +105,7 @@ def test_init_keeps_what_is_there(llm_orc):
     for _ in range(2):
         assert "kept  .llm-orc/config.yaml" in llm_orc("init").stderr
     assert (llm_orc.folder / ".llm-orc/config.yaml").read_text() == "concurrency: 3\n"
-    assert (llm_orc.folder / ".gitignore").read_text() == "dist\n.llm-orc/runs.db*\n"
+    assert (llm_orc.folder / ".gitignore").read_text() == f"dist\n{IGNORED}"
 
 
 def test_init_where_a_file_is_in_the_way_is_an_error(llm_orc):
