@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -15,6 +17,7 @@ from llm_orc.cli.runs_collect import collect_runs
 from llm_orc.cli.runs_cost import cost
 from llm_orc.cli.times import point_in_time
 from llm_orc.cli.write import print_json, print_table, write_atomically
+from llm_orc.domain.events import Happening
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.recorded import RecordedRun, detail_json, run_json
 from llm_orc.domain.text import dollars, one_line, safe, seconds
@@ -90,6 +93,11 @@ def show_run(run: str, as_json: bool, runs: Path | None) -> None:
 @_runs_flag
 def show_events(run: str, kind: str | None, as_json: bool, runs: Path | None) -> None:
     """Print the events of RUN in order."""
+    kinds = [each.type for each in get_args(Happening)]
+    if kind is not None and kind not in kinds:
+        near = get_close_matches(kind, kinds, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "docs/results.md has a table of them"
+        raise UsageFailed(f"there are no events of type {kind!r}", hint=hint)
     for event in _project(runs).runs.events(run, kind):
         click.echo(_line(event) if as_json else _told(event))
 

@@ -205,6 +205,8 @@ class Runs:
         if rows and (len(rows) == 1 or rows[0]["run"] == run) and run:
             found: sqlite3.Row = rows[0]
             return found
+        if run == "last":
+            raise NotFound(f"no runs are recorded in {self.path}", hint="--runs PATH names another journal")
         last = [row["run"] for row in database.execute(f"{_RUNS} ORDER BY runs.started_at DESC LIMIT 3")]
         what = "more than one run begins with" if rows else "no run begins with"
         raise NotFound(f"{what} {run!r} in {self.path}", hint=f"the last ones: {', '.join(last) or 'none'}")

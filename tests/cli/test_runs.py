@@ -234,3 +234,27 @@ def test_a_running_run_can_be_watched_from_outside(project):
         assert (detail["status"], detail["calls"]) == ("running", 1)
         open_gate()
         assert process.wait() == 0
+
+
+def test_an_unknown_type_of_event_and_an_empty_journal_are_said(project):
+    project.ensemble(agent("a", "yes"))
+    project("invoke", "e.yaml", "hi")
+    done = project("runs", "events", "last", "--type", "agent_finishd")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "did you mean 'agent_finished'?" in done.stderr
+    project.file("empty.db", "")
+    done = project("runs", "show", "last", "--runs", "empty.db")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: no runs are recorded in empty.db")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("feedback", "last", "--score", "nan"), ("invoke", "e.yaml", "x", "--lambda-token", "inf"),
+     ("runs", "collect", "--output", "t.jsonl", "--rate", "nan")],
+)  # fmt: skip
+def test_what_is_no_number_is_refused(project, arguments):
+    project.ensemble(agent("a", "yes"))
+    project("invoke", "e.yaml", "hi")
+    done = project(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is not a number" in done.stderr
