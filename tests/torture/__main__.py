@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-ALL = ("kill", "faults")
+ALL = ("kill", "faults", "fuzz", "soak")
 
 for name in sys.argv[1:] or ALL:
     import_module(f"tests.torture.{name}").main()
