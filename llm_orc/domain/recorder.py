@@ -96,7 +96,7 @@ class Recorder(Protocol):
         ...
 
     async def record(self, call: ModelCall) -> None:
-        """Returns when an answer is on the disk, and at once for an error.
+        """Returns when an answer is on the disk, and at once for an error or what the cache answered.
 
         Where it cannot be written, this does not return: the run is being ended (`broken`).
         """

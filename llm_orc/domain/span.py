@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from random import Random
 from secrets import token_hex
 from typing import Literal, TypeAlias
 
 SpanKind: TypeAlias = Literal["run", "agent", "item", "ask", "call", "tool"]
 
+_IDS = Random()
+"""Asking the system for each id takes longer than all else about an event."""
+if hasattr(os, "register_at_fork"):  # a child would go on with the same ids
+    os.register_at_fork(after_in_child=_IDS.seed)
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 
 
@@ -51,7 +57,7 @@ def new_trace() -> Trace:
 
 def new_span_id() -> str:
     """16 hexadecimal digits."""
-    return token_hex(8)
+    return f"{_IDS.getrandbits(64):016x}"
 
 
 def carried(environ: Mapping[str, str]) -> Trace | None:

@@ -2,8 +2,7 @@
 
 What failed decides the error: no connection, or one cut before the reply was complete, is `Unreachable`;
 a reply that came too late is `DeadlinePassed`; a complete reply that makes no sense is `MalformedReply`;
-what the server itself calls an error is read in `faults`. Nothing is tried twice here.
-"""
+what the server itself calls an error is read in `faults`."""
 
 from __future__ import annotations
 

@@ -160,7 +160,8 @@ class RunRecorder:
 
     async def record(self, call: ModelCall) -> None:
         job = partial(self._write_call, call)
-        if call.completion is None:
+        if call.completion is None or call.cached:
+            # A cached answer would be found again.
             self._writer.put(job)
             return
         try:

@@ -25,7 +25,7 @@ _COLUMNS: dict[Key, str] = {
 _OF_CALLS = """
     FROM calls JOIN runs ON runs.id = calls.run
         LEFT JOIN agents ON agents.run = calls.run AND agents.agent = calls.agent
-    WHERE calls.kind = 'model' AND (:since IS NULL OR calls.started_at >= :since)
+    WHERE calls.kind = 'model' AND calls.status <> 'cached' AND (:since IS NULL OR calls.started_at >= :since)
         AND (:ensemble IS NULL OR runs.ensemble = :ensemble)
 """
 _SUMS = """
@@ -67,12 +67,11 @@ _OTHERS_COST = """
     WHERE run = ? AND agent = ? AND model != ? AND status = 'answered' AND kind = 'model'
 """
 _FREE_KEYS = """
-    SELECT key FROM calls WHERE run = ? AND agent = ? AND model = ? AND status = 'answered'
-        AND input_tokens + output_tokens = 0 ORDER BY id LIMIT ?
+    SELECT key FROM calls WHERE run = ? AND agent = ? AND model = ? AND status = 'cached' ORDER BY id LIMIT ?
 """
 _PAID = """
     SELECT key, avg(cost_usd) FROM calls WHERE input_tokens + output_tokens > 0 AND status = 'answered'
-        AND key IN (SELECT key FROM calls WHERE input_tokens + output_tokens = 0 AND status = 'answered')
+        AND key IN (SELECT key FROM calls WHERE status = 'cached')
     GROUP BY key
 """
 
@@ -84,6 +83,15 @@ class _Agent:
     run: int
     ensemble: str
     name: str
+
+
+_SINCE = """
+    SELECT coalesce(sum(calls.cost_usd), 0.0), coalesce(sum(calls.input_tokens + calls.output_tokens), 0),
+        count(*)
+    FROM calls JOIN runs ON runs.id = calls.run
+    WHERE calls.kind = 'model' AND calls.status <> 'cached' AND calls.started_at >= ?
+        AND NOT (runs.run = ? AND calls.attempt = ?)
+"""
 
 
 def costs(path: Path, by: Sequence[Key], since: float | None, ensemble: str | None) -> Costs:

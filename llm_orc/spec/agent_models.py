@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from llm_orc.domain.json import JsonObject
+from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model, Profile, Sampling
 from llm_orc.errors import UsageFailed
 from llm_orc.spec import fields
@@ -192,25 +192,28 @@ def _check_fallbacks(entry: Entry, profile: Profile) -> None:
 
 def _check_named_fallbacks(entry: Entry) -> None:
     for key in ("fallback", "fallback_model_profile"):
-        for name in fields.texts(entry.merged, key):
-            if name not in entry.scope.fleet.profiles:
-                _check_fallback(entry, key, name, "")
+        for wanted in fields.entries(entry.merged, key):
+            if isinstance(wanted, dict) or (
+                isinstance(wanted, str) and wanted not in entry.scope.fleet.profiles
+            ):
+                _check_fallback(entry, key, wanted, "")
 
 
 def _fallbacks(entry: Entry, profile: Profile | None) -> Iterator[Model]:
     """The agent's own fallbacks, else its profile's, each profile followed by its own."""
     fleet = entry.scope.fleet
-    named = [n for key in ("fallback", "fallback_model_profile") for n in fields.texts(entry.merged, key)]
-    pending = named or list(profile.fallback if profile else ())
-    seen: set[str] = set()
+    keys = ("fallback", "fallback_model_profile")
+    named: list[JsonValue] = [each for key in keys for each in fields.entries(entry.merged, key)]
+    pending = named or list[JsonValue](profile.fallback if profile else ())
+    seen: list[JsonValue] = []
     while pending:
         name = pending.pop(0)
-        if name in seen:
+        if name in seen or not isinstance(name, str | dict):
             continue
-        seen.add(name)
+        seen.append(name)
         # What cannot be resolved is reported by the checks.
         with suppress(UsageFailed):
-            if name in fleet.profiles:
+            if isinstance(name, str) and name in fleet.profiles:
                 profile_of = fleet.profiles[name]
                 for model in resolve_profile(profile_of, fleet, entry.scope.project):
                     yield replace(model, sampling=profile_of.sampling.over(model.sampling))
@@ -219,10 +222,13 @@ def _fallbacks(entry: Entry, profile: Profile | None) -> Iterator[Model]:
                 yield resolve_model(name, fleet, entry.scope.folder)
 
 
-def _check_fallback(entry: Entry, key: str, name: str, who: str) -> None:
+def _check_fallback(entry: Entry, key: str, name: str | JsonObject, who: str) -> None:
     try:
         resolve_model(name, entry.scope.fleet, entry.scope.folder)
     except UsageFailed as error:
+        if not isinstance(name, str):
+            entry.add(key, f"{who}fallback: {error.message}", error.hint)
+            return
         hint = did_you_mean(name, entry.scope.fleet.profiles, otherwise=error.hint)
         entry.add(key, f"{who}unknown fallback {shown(name)}", hint)
 

@@ -190,8 +190,8 @@ def provider(name: str) -> str:
 
 
 def known(model: str) -> Attributes:
-    """A call that was answered without being sent."""
-    return {OPERATION: "chat", "llm_orc.call.model": model}
+    """A call that was answered without being sent: only the model's name here is known."""
+    return {OPERATION: "chat", "gen_ai.request.model": model, "llm_orc.call.model": model}
 
 
 def model_answered(what: ModelAnswered, content: Content) -> Attributes:

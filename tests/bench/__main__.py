@@ -17,6 +17,7 @@ ALL = (
     "sampling",
     "tasks",
     "journal",
+    "cached",
     "rewriting",
     "page",
     "tracing",

@@ -215,3 +215,10 @@ def test_agents_without_a_model_are_a_warning(project):
         "ensembles: 1 of 1 have agents without a model, such as 'e' "
         "(set 'default:' in models.yaml, or pass --model)"
     )
+
+
+def test_every_package_of_a_whole_installation_is_known_by_its_module(llm_orc):
+    """All of them are there when these tests run."""
+    found = json.loads(llm_orc("doctor", "--json").stdout)
+    troubles = [each for each in found if each["what"].startswith("package ")]
+    assert troubles == []

@@ -246,11 +246,13 @@ def test_a_call_that_is_tried_again_is_one_span_and_counted(llm_orc, collector, 
 def test_an_answer_from_the_cache_is_no_call_and_costs_no_tokens(llm_orc, collector, faulty_server):
     (llm_orc.folder / ".llm-orc").mkdir()
     llm_orc.ensemble(served(faulty_server.openai_url, temperature=0))
-    first, again = (run(llm_orc, collector, LLM_ORC_CACHE="project").named("chat m") for _ in range(2))
+    first = run(llm_orc, collector, LLM_ORC_CACHE="project").named("chat m")
+    again = run(llm_orc, collector, LLM_ORC_CACHE="project").named("chat openai/m")
     assert first["attributes"]["llm_orc.call.source"] == "model"
     assert again["attributes"]["llm_orc.call.source"] == "cache"
     assert "gen_ai.usage.input_tokens" not in again["attributes"]
-    assert [point["value"] for point in collector.metrics["llm_orc.cache.hits"]] == [1]
+    (point,) = collector.metrics["llm_orc.cache.hits"]
+    assert (point["value"], point["attributes"]["gen_ai.request.model"]) == (1, "openai/m")
     assert "gen_ai.client.token.usage" not in collector.metrics
 
 

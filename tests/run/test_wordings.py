@@ -17,7 +17,7 @@ from llm_orc.run.stream import EventStream
 from llm_orc.run.view import View
 from llm_orc.run.wordings import Wordings, share_out
 
-WEIGHTS = st.lists(st.floats(0, 100), min_size=1, max_size=6).filter(any)
+WEIGHTS = st.lists(st.just(0.0) | st.floats(1e-6, 100), min_size=1, max_size=6).filter(any)
 
 
 def variants(*weights: float) -> tuple[Variant, ...]:

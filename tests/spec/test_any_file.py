@@ -17,7 +17,9 @@ from llm_orc.spec.document import Where, parse
 from llm_orc.spec.ensemble_file import check_ensemble, load_ensemble
 
 text = st.text(
-    st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\t", exclude_characters="\ufeff"),
+    st.characters(
+        exclude_categories=["Cs", "Cc"], include_characters="\n\t", exclude_characters="\ufeff\ufffe\uffff"
+    ),
     max_size=12,
 )
 scalars = st.none() | st.booleans() | st.integers(-(10**9), 10**9) | text

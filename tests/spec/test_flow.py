@@ -95,3 +95,12 @@ def test_fallbacks_are_read_in_order_profiles_with_their_own(project):
     text = "name: t\nagents: [{name: a, model: scripted/m, fallback: [p, scripted/z]}]\n"
     work = Orchestrator(project).load(write(project, "t", text)).agents["a"].work
     assert [model.wire_name for model in work.fallbacks] == ["one", "two", "z"]
+
+
+def test_a_fallback_may_be_written_where_it_is_used(project):
+    text = (
+        "name: t\nagents:\n  - name: a\n    model: scripted/m\n"
+        "    fallback: [{provider: scripted, name: other}, scripted/z]\n"
+    )
+    work = Orchestrator(project).load(write(project, "t", text)).agents["a"].work
+    assert [model.wire_name for model in work.fallbacks] == ["other", "z"]
