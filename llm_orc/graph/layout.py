@@ -148,7 +148,8 @@ def _packed(parts: Sequence[_Part]) -> list[_Place]:
 
 def _part(depends_on: Mapping[str, Sequence[str]], size_of: Mapping[str, Size]) -> _Part:
     if len(depends_on) == 1:
-        return _alone(*depends_on, size_of)
+        (name,) = depends_on
+        return _alone(name, size_of[name])
     index = {name: number for number, name in enumerate(depends_on)}
     up = [[index[need] for need in dict.fromkeys(needs)] for needs in depends_on.values()]
     if is_huge(up):
@@ -181,9 +182,8 @@ def _part(depends_on: Mapping[str, Sequence[str]], size_of: Mapping[str, Size]) 
     )  # fmt: skip
 
 
-def _alone(name: str, size_of: Mapping[str, Size]) -> _Part:
+def _alone(name: str, size: Size) -> _Part:
     """A node that has nothing to do with others: of these there may be thousands."""
-    size = size_of[name]
     graph = Layered(real=1, depth=[0], up=[[]], down=[[]], chains=[])
     return _Part(names=[name], sizes=[size], graph=graph, order=[[0]], x=[size[0] / 2], width=size[0])
 
