@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
+from weakref import ref
 
 import anyio
 import pytest
@@ -141,3 +143,16 @@ async def test_one_provider_serves_all_models_of_an_address(project):
     async with Orchestrator(project) as orchestrator:
         first = orchestrator.provider_of(orchestrator.model("ollama/a"))
         assert orchestrator.provider_of(orchestrator.model("ollama/b")) is first
+
+
+async def test_a_strategy_is_made_once_and_forgotten_with_its_ensemble(project):
+    thinking = "name: t\nagents: [{name: a, model: scripted/m, strategy: chain_of_thought}]\n"
+    file = write(project, "t", thinking)
+    async with Orchestrator(project, providers={"scripted": Scripted(["Answer: x"])}) as orchestrator:
+        ensemble = orchestrator.load(file)
+        made = ref(orchestrator.strategy_of(ensemble.agents["a"].work.strategy))
+        await orchestrator.invoke(ensemble, "hi")
+        assert made() is orchestrator.strategy_of(ensemble.agents["a"].work.strategy)
+        del ensemble
+        gc.collect()
+        assert made() is None

@@ -45,7 +45,7 @@ class Condition(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class StrategySpec:
     """Which strategy an agent uses, and its settings.
 

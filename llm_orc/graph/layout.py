@@ -111,17 +111,21 @@ def lay_out(depends_on: Mapping[str, Sequence[str]], size_of: Mapping[str, Size]
     network: nx.Graph[str] = nx.Graph()
     network.add_nodes_from(depends_on)
     network.add_edges_from((need, name) for name, needs in depends_on.items() for need in needs)
-    connected = [set(names) for names in nx.connected_components(network)]
-    parts = [
-        _part({name: depends_on[name] for name in depends_on if name in part}, size_of) for part in connected
-    ]
+    connected: list[dict[str, Sequence[str]]] = []
+    part_of: dict[str, dict[str, Sequence[str]]] = {}
+    for names in nx.connected_components(network):
+        connected.append({})
+        part_of.update(dict.fromkeys(names, connected[-1]))
+    for name, needs in depends_on.items():
+        part_of[name][name] = needs
+    parts = [_part(part, size_of) for part in connected]
     places = _packed(parts)
     lines = _lines(places)
     boxes = {name: box for place in places for name, box in _boxes(place, lines)}
     return Layout(
         boxes={name: boxes[name] for name in depends_on},
         routes=tuple(route for place in places for route in _routes(place, lines)),
-        rows=tuple(tuple(name for place in places for name in _row(place, row)) for row in range(len(lines))),
+        rows=_rows(places, len(lines)),
         width=round(max((place.left + place.part.width for place in places), default=_MARGIN) + _MARGIN, 1),
         height=round((lines[-1][1] if lines else _MARGIN) + _MARGIN, 1),
         crossings=sum(crossings(part.graph, part.order) for part in parts),
@@ -143,6 +147,9 @@ def _packed(parts: Sequence[_Part]) -> list[_Place]:
 
 
 def _part(depends_on: Mapping[str, Sequence[str]], size_of: Mapping[str, Size]) -> _Part:
+    if len(depends_on) == 1:
+        (name,) = depends_on
+        return _alone(name, size_of[name])
     index = {name: number for number, name in enumerate(depends_on)}
     up = [[index[need] for need in dict.fromkeys(needs)] for needs in depends_on.values()]
     if is_huge(up):
@@ -175,6 +182,12 @@ def _part(depends_on: Mapping[str, Sequence[str]], size_of: Mapping[str, Size]) 
     )  # fmt: skip
 
 
+def _alone(name: str, size: Size) -> _Part:
+    """A node that has nothing to do with others: of these there may be thousands."""
+    graph = Layered(real=1, depth=[0], up=[[]], down=[[]], chains=[])
+    return _Part(names=[name], sizes=[size], graph=graph, order=[[0]], x=[size[0] / 2], width=size[0])
+
+
 def _as_given(graph: Layered, order: Order, given: Sequence[int]) -> Order:
     """The mirror image that is nearer to the order given, with twins in that order."""
     rising = 0
@@ -195,10 +208,14 @@ def _as_given(graph: Layered, order: Order, given: Sequence[int]) -> Order:
     return order
 
 
-def _row(place: _Place, row: int) -> list[str]:
-    part = place.part
-    layer = part.order[row - place.row] if 0 <= row - place.row < len(part.order) else []
-    return [part.names[node] for node in layer if node < part.graph.real]
+def _rows(places: Sequence[_Place], count: int) -> tuple[tuple[str, ...], ...]:
+    """The nodes of each row, from left to right."""
+    rows: list[list[str]] = [[] for _ in range(count)]
+    for place in places:
+        part = place.part
+        for row, layer in enumerate(part.order, place.row):
+            rows[row] += [part.names[node] for node in layer if node < part.graph.real]
+    return tuple(map(tuple, rows))
 
 
 def _lines(places: Sequence[_Place]) -> list[tuple[float, float]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+from weakref import ref
 
 import anyio
 
@@ -40,18 +42,21 @@ class Providers:
 
 
 class Strategies:
-    """One strategy for each specification."""
+    """One strategy for each specification, as long as that is in use."""
 
     def __init__(self) -> None:
-        # With the specification, so that its id stays its own.
-        self._made: dict[int, tuple[StrategySpec, Strategy]] = {}
+        # Without keeping the specifications: each time that a file is read it has new ones.
+        self._made: dict[int, tuple[ref[StrategySpec], Strategy]] = {}
 
     def of(self, spec: StrategySpec) -> Strategy:
         """The strategy that an agent asks for."""
-        made = self._made.get(id(spec))
-        if made is None:
+        key = id(spec)
+        if key not in self._made:
             parts = {name: self.of(part) for name, part in spec.parts.items()}
             kind = find("strategy", spec.type, STRATEGIES)
-            made = (spec, kind(**spec.settings, **spec.models, **parts, **spec.handed_on))
-            self._made[id(spec)] = made
-        return made[1]
+            strategy: Strategy = kind(**spec.settings, **spec.models, **parts, **spec.handed_on)
+            self._made[key] = ref(spec, partial(self._forget, key)), strategy
+        return self._made[key][1]
+
+    def _forget(self, key: int, gone: ref[StrategySpec]) -> None:
+        self._made.pop(key, None)

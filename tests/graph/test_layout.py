@@ -159,7 +159,10 @@ def between_two(size):
 
 
 # Each takes minutes where only the best drawing will do.
-HUGE = [chained(150, 20), chained(4_000, 1), between_two(6_000), ragged_dag(4_000, 1)]
+HUGE = [
+    chained(150, 20), chained(4_000, 1), between_two(6_000), ragged_dag(4_000, 1),
+    {f"n{i}": [] for i in range(10_000)},
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("dag", HUGE)
