@@ -118,10 +118,10 @@ def test_one_dead_server_among_others_is_a_failed_run(llm_orc, faulty_server):
 
 def test_a_hanging_server_ends_with_the_timeout(llm_orc, faulty_server):
     faulty_server.script(Reply(hang=True))
-    llm_orc.ensemble(served(faulty_server.openai_url, timeout_seconds=0.3))
+    llm_orc.ensemble(served(faulty_server.openai_url, timeout_seconds=3))
     done = llm_orc("invoke", "e.yaml", "x", "--quiet")
     assert done.returncode == 1
-    assert done.stderr == "error: agent 'a': no answer within 0.3 s\nhint: raise timeout_seconds\n"
+    assert done.stderr == "error: agent 'a': no answer within 3 s\nhint: raise timeout_seconds\n"
     assert faulty_server.hung_up.wait(DEADLINE)
 
 

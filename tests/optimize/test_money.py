@@ -52,7 +52,10 @@ async def test_not_one_call_is_made_beyond_the_limit(optimizer: str, calls: int,
     findings = await found(path, model, optimizer=optimizer, limits=Limits(calls=calls))
 
     assert len(model.requests) <= calls
-    assert findings.stop is None or findings.stop.message == f"--max-calls {calls} is reached"
+    if findings.stop is not None:
+        # What the final test may take is kept back: with less than that there is nothing to search with.
+        ways = (f"--max-calls {calls} is reached", f"--max-calls {calls} leaves nothing to search with")
+        assert findings.stop.message.startswith(ways)
 
 
 async def test_calls_for_the_held_out_rows_are_kept_back(path: Path):
