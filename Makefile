@@ -8,8 +8,10 @@ demo: .venv/.run-ready
 	$(BIN)/llm-orc invoke quickstart "Mia starts with 34 cards. She buys 33 more cards. Then she buys 2 jars \
 	of 9 cards each. She loses 2 cards. How many cards does Mia have now?"
 
+# The suite starts hundreds of processes; where Python may not write bytecode, each would compile the package anew.
 test: .venv/.dev-ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m compileall -q llm_orc
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: .venv/.dev-ready
 	$(BIN)/ruff check .
