@@ -9,8 +9,8 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from llm_orc.domain.json import JsonValue
+from llm_orc.optimize.scatter import Dot, scatter
 
-WIDTH, HEIGHT, EDGE = 720, 440, 60
 Rows = Sequence[Mapping[str, JsonValue]]
 
 
@@ -30,33 +30,18 @@ def write(folder: Path, report: Mapping[str, JsonValue], rows: Rows) -> tuple[Pa
 
 
 def plot(rows: Rows, front: Sequence[JsonValue]) -> str:
-    """Quality over cost, a dot per router; those of the Pareto front are filled."""
-    points = [(str(r["router"]), _number(r["cost_per_task"]), _number(r["quality"])) for r in rows]
-    xs, ys = [x for _, x, _ in points], [y for _, _, y in points]
-
-    def at(x: float, y: float) -> tuple[float, float]:
-        across = (x - min(xs)) / ((max(xs) - min(xs)) or 1)
-        up = (y - min(ys)) / ((max(ys) - min(ys)) or 1)
-        return EDGE + across * (WIDTH - 3 * EDGE), HEIGHT - EDGE - up * (HEIGHT - 2 * EDGE)
-
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        'font-family="sans-serif" font-size="11">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-        f'<path d="M{EDGE} {EDGE} V{HEIGHT - EDGE} H{WIDTH - EDGE}" fill="none" stroke="#888"/>',
-        f'<text x="{WIDTH - EDGE}" y="{HEIGHT - EDGE + 24}" text-anchor="end">cost per task</text>',
-        f'<text x="{EDGE}" y="{EDGE - 12}">quality</text>',
-    ]
-    for label, x, y in (("", min(xs), min(ys)), ("", max(xs), max(ys))):
-        across, up = at(x, y)
-        parts.append(f'<text x="{across:.0f}" y="{HEIGHT - EDGE + 12}" fill="#666">{label}{x:.3g}</text>')
-        parts.append(f'<text x="{EDGE - 6}" y="{up:.0f}" text-anchor="end" fill="#666">{y:.3g}</text>')
-    for name, x, y in points:
-        across, up = at(x, y)
-        fill = "#2563eb" if name in front else "white"
-        parts.append(f'<circle cx="{across:.1f}" cy="{up:.1f}" r="4.5" fill="{fill}" stroke="#2563eb"/>')
-        parts.append(f'<text x="{across + 8:.1f}" y="{up + 4:.1f}">{escape(name)}</text>')
-    return "\n".join([*parts, "</svg>", ""])
+    """Quality over cost, a dot per router."""
+    return scatter(
+        [
+            Dot(
+                name=str(r["router"]), x=_number(r["cost_per_task"]), y=_number(r["quality"]),
+                on_front=r["router"] in front,
+            )
+            for r in rows
+        ],
+        "cost per task",
+        "quality",
+    )  # fmt: skip
 
 
 SIDE, GAP = 260, 46

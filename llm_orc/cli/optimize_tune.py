@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,7 +68,7 @@ def names(text: str | None) -> tuple[str, ...]:
 
 async def tune(optimizing: Optimizing, parts: Split, wish: Wish, limits: Limits, options: Options) -> int:
     """Search, print the front, and write what is picked. Raises `UsageFailed`."""
-    from llm_orc.orchestrator.optimized import diff_of, write_in_place
+    from llm_orc.orchestrator.optimized import diff_of, record_tuned, write_in_place
     from llm_orc.orchestrator.searching import plan_of
     from llm_orc.orchestrator.tuning import Tuning
 
@@ -81,7 +82,14 @@ async def tune(optimizing: Optimizing, parts: Split, wish: Wish, limits: Limits,
             parts, options.metric, folder, limits,
             trials=turning.trials, seed=wish.seed, at_once=wish.at_once, told=told,
         )  # fmt: skip
-    _print(tuned, tuning, options)
+    lines = [_line(tuned, place) for place in range(len(tuned.front))]
+    report = {**_report(tuned, lines), "folder": str(folder)}
+    picture = record_tuned(tuned, report, folder)
+    if options.as_json:
+        print_json(report)
+    else:
+        _print(tuned, tuning, lines)
+        click.echo(f"plot: {picture}", err=True)
     if turning.pick is not None:
         if turning.pick > len(tuned.front):
             raise UsageFailed(f"--pick {turning.pick}: the table has {len(tuned.front)} lines")
@@ -96,14 +104,29 @@ async def tune(optimizing: Optimizing, parts: Split, wish: Wish, limits: Limits,
     return tuned.stop.exit_code
 
 
-def _print(tuned: Tuned, tuning: Tuning, options: Options) -> None:
-    lines = [_line(tuned, place) for place in range(len(tuned.front))]
-    if options.as_json:
-        print_json({"tried": tuned.tried, "calls": tuned.sent, "cost_usd": tuned.usd, "front": lines})
-        return
-    before = tuned.before
-    click.echo(f"the file: {before.quality:.3f} on validation rows, {before.tokens:.1f} tokens, "
-               f"{before.seconds:.3f} s a run; {tuned.tried} settings tried, {tuned.sent} calls")  # fmt: skip
+def _report(tuned: Tuned, lines: Sequence[dict[str, JsonValue]]) -> dict[str, JsonValue]:
+    points: list[JsonValue] = [
+        {
+            "settings": dict(point.settings), "validation": point.quality, "usd": point.usd,
+            "tokens": point.tokens, "seconds": point.seconds,
+        }
+        for point in tuned.points
+    ]  # fmt: skip
+    return {
+        "tried": len(points),
+        "calls": tuned.sent,
+        "cost_usd": tuned.usd,
+        "front": list(lines),
+        "points": points,
+    }
+
+
+def _print(tuned: Tuned, tuning: Tuning, lines: Sequence[dict[str, JsonValue]]) -> None:
+    before = tuned.points[0]
+    click.echo(
+        f"the file: {before.quality:.3f} on validation rows, {before.tokens:.1f} tokens, "
+        f"{before.seconds:.3f} s a run; {len(tuned.points)} settings tried, {tuned.sent} calls"
+    )
     first = {knob.name: knob.choices[0] for knob in tuning.knobs}
     rows = [
         [str(place), *(_shown(line[key]) for key in ("validation", "held_out", "difference", "usd", "tokens",

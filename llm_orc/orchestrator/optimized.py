@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from llm_orc.domain.edit import FileChange
 from llm_orc.domain.json import JsonValue
 from llm_orc.errors import UsageFailed
 from llm_orc.optimize.findings import findings_json, markdown
+from llm_orc.optimize.scatter import Dot, scatter
 from llm_orc.optimize.search_plan import Plan
 from llm_orc.orchestrator.optimizing import Optimized
+from llm_orc.orchestrator.tuning import Tuned
 from llm_orc.spec.replace_file import replace_files
 
 
@@ -34,6 +36,26 @@ def record(optimized: Optimized, plan: Plan, project: Path) -> dict[str, JsonVal
     for change in optimized.changes:
         (folder / f"best.{change.path.name}").write_bytes(change.after)
     return report
+
+
+def record_tuned(tuned: Tuned, report: Mapping[str, JsonValue], folder: Path) -> Path:
+    """Write `report.json` and the picture `pareto.svg` of a search for settings; the picture's path."""
+    (folder / "report.json").write_text(
+        json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    cost = "US dollars a run" if all(point.usd for point in tuned.points) else "tokens a run"
+    dots = [
+        Dot(name="" if place else "the file", x=point.cost, y=point.quality, on_front=False)
+        for place, point in enumerate(tuned.points)
+        if point not in tuned.front
+    ]
+    dots += [
+        Dot(name=str(line), x=point.cost, y=point.quality, on_front=True)
+        for line, point in enumerate(tuned.front, start=1)
+    ]
+    picture = folder / "pareto.svg"
+    picture.write_text(scatter(dots, cost, "quality on validation rows"), encoding="utf-8")
+    return picture
 
 
 def diff_of(changes: Sequence[FileChange], project: Path) -> str:

@@ -42,13 +42,12 @@ SHOWN = 8
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuned:
     """The points that no other beats, on validation and on held-out rows, and how each differs there from
-    what the file says. `before` is what the file says."""
+    what the file says. `points` are all that were tried, what the file says first."""
 
-    before: Point
+    points: tuple[Point, ...]
     front: tuple[Point, ...]
     held_out: tuple[Measured | None, ...]
     differences: tuple[Difference | None, ...]
-    tried: int
     sent: int
     replayed: int
     usd: float | None
@@ -140,14 +139,13 @@ class Tuning:
                     held_out.append(None)
             before, *after = held_out
             return Tuned(
-                before=points[0],
+                points=points,
                 front=kept,
                 held_out=tuple(after),
                 differences=tuple(
                     None if before is None or each is None else difference(before.scores, each.scores)
                     for each in after
                 ),
-                tried=len(points),
                 sent=meter.sent,
                 replayed=meter.replayed,
                 usd=meter.usd,

@@ -147,6 +147,9 @@ def test_settings_are_tuned_and_one_is_picked(solve: CommandLine):
     assert done.returncode == 0, done.stderr
     assert "settings tried" in done.stdout
     assert (solve.folder / "solve.yaml").read_text(encoding="utf-8") == SOLVE
+    (picture,) = solve.folder.glob(".llm-orc/optimize/solve-*/pareto.svg")
+    report = json.loads(picture.with_name("report.json").read_text(encoding="utf-8"))
+    assert picture.read_text(encoding="utf-8").count("<circle") == len(report["points"]) == report["tried"]
 
     picked = solve(*flags, "--pick", "1")
     assert picked.returncode == 0, picked.stderr
