@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import anyio
 import click
@@ -12,7 +12,7 @@ from llm_orc.cli.inputs import input_text
 from llm_orc.cli.routing import routing_flags, routing_of
 from llm_orc.domain.ensemble import RouterName
 from llm_orc.domain.foresight import Expected, Foresight, Range
-from llm_orc.domain.plan import Plan
+from llm_orc.domain.plan import Plan, Weighed
 from llm_orc.domain.text import safe
 from llm_orc.domain.wire import foresight_json
 from llm_orc.orchestrator import Orchestrator
@@ -88,8 +88,11 @@ def _step(number: int, plan: Plan, used: float, found: Foresight) -> Iterator[st
         chosen = route.assignments[name]
         yield (
             f"  {name:{width}}  {chosen.model}  utility {chosen.utility:.3f} = quality {chosen.quality:.3f}"
-            f" - tokens {chosen.token_term:.3f}"
+            f" - tokens {chosen.token_term:.3f}{_loading(plan.weighed.get(name, ()), chosen.model)}"
         )
+        others = [each for each in plan.weighed.get(name, ()) if each.model != chosen.model]
+        if others:
+            yield f"  {'':{width}}  rather than {'; '.join(map(_other, others))}"
         yield f"  {'':{width}}  {_about(found.agents[name])}"
         if found.agents[name].thinks:
             yield f"  {'':{width}}  {found.agents[name].thinks}"
@@ -103,6 +106,17 @@ def _step(number: int, plan: Plan, used: float, found: Foresight) -> Iterator[st
             f"  objective {route.objective:.4f}{gap}, {route.status} by {route.solver} in "
             f"{route.solve_ms:.1f} ms" + (f" ({route.note})" if route.note else "")
         )
+
+
+def _other(each: Weighed) -> str:
+    if each.refused:
+        return f"{each.model}, which {each.refused}"
+    return f"{each.model}: utility {each.utility:.3f}{_loading([each], each.model)}"
+
+
+def _loading(weighed: Iterable[Weighed], model: str) -> str:
+    takes = next((each.switch_term for each in weighed if each.model == model), 0.0)
+    return f", loading it takes {takes:.3f}" if takes else ""
 
 
 def _about(expected: Expected) -> str:

@@ -12,6 +12,8 @@ from llm_orc.domain.evidence import Source
 from llm_orc.domain.model import Model
 
 Status = Literal["optimal", "feasible", "greedy", "fixed", "planned"]
+WEIGHED = 8
+"""A plan is kept with every run: of long lists the first say why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,26 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """A candidate as the router saw it: `utility` is `quality - token_term`, per call.
+
+    `switch_term` is what loading it would take from the objective, 0 for what is in memory; `refused` is the
+    condition that rules it out, "" where none does.
+    """
+
+    model: str
+    quality: float
+    token_term: float
+    switch_term: float = 0.0
+    usd: float | None = 0.0
+    refused: str = ""
+
+    @property
+    def utility(self) -> float:
+        return self.quality - self.token_term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """Assignments for every task of the horizon; those of step 0 are carried out.
 
@@ -144,7 +166,8 @@ class Plan:
     """One step of a run's plan: who was ready, who comes after, and the route that was found.
 
     `resident` are the models that were in memory when it was made, `unloaded` those that were let go to
-    make room; `warnings` say which model is weak for what.
+    make room; `warnings` say which model is weak for what. `weighed` has the candidates of each ready agent
+    that had a choice, the best first and at most `WEIGHED` of them.
     """
 
     ready: tuple[str, ...]
@@ -153,6 +176,7 @@ class Plan:
     resident: frozenset[str] = frozenset()
     unloaded: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    weighed: Mapping[str, tuple[Weighed, ...]] = field(default_factory=dict)
 
 
 class Planning(Protocol):

@@ -11,7 +11,7 @@ from llm_orc.domain.events import Event, Happening, Planned, RunFinished
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.model import Model, Sampling
 from llm_orc.domain.outcome import Answered, Cause, Effort, Failed, Outcome, RunResult, Skipped
-from llm_orc.domain.plan import Assignment, Plan, Route
+from llm_orc.domain.plan import Assignment, Plan, Route, Weighed
 
 _KINDS: dict[str, type[Any]] = {kind.type: kind for kind in get_args(Happening)}
 _SAMPLING = tuple(field.name for field in fields(Sampling) if field.name != "options")
@@ -128,10 +128,20 @@ def _planned(line: Mapping[str, Any]) -> Planned:
         solve_ms=line["solve_ms"],
         note=line["note"] or "",
     )
-    ready, ahead = tuple(line["ready"]), tuple(tuple(names) for names in line["horizon"])
+    weighed = {
+        # Journals of older versions have no candidates.
+        name: tuple(
+            Weighed(**{key: value for key, value in each.items() if key != "utility"}) for each in those
+        )
+        for name, those in line.get("candidates", {}).items()
+    }
     return Planned(
-        step=line["step"], plan=Plan(ready=ready, ahead=ahead, route=route, unloaded=tuple(line["unloaded"]))
-    )
+        step=line["step"],
+        plan=Plan(
+            ready=tuple(line["ready"]), ahead=tuple(tuple(names) for names in line["horizon"]), route=route,
+            unloaded=tuple(line["unloaded"]), weighed=weighed,
+        ),
+    )  # fmt: skip
 
 
 def _result(line: Mapping[str, Any]) -> RunFinished:

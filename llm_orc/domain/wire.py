@@ -12,7 +12,7 @@ from llm_orc.domain.foresight import Expected, Foresight, Range
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.model import Model
 from llm_orc.domain.outcome import Answered, Cause, Failed, Outcome, RunResult, Skipped
-from llm_orc.domain.plan import Assignment, Plan
+from llm_orc.domain.plan import Assignment, Plan, Weighed
 from llm_orc.domain.text import moment
 
 
@@ -80,6 +80,7 @@ def plan_json(step: int, plan: Plan) -> dict[str, JsonValue]:
         "ready": list(plan.ready),
         "horizon": [list(names) for names in plan.ahead if names],
         "assignments": {name: _assignment(found) for name, found in route.assignments.items()},
+        "candidates": {name: [_weighed(each) for each in those] for name, those in plan.weighed.items()},
         "resident": [{name: list(on) for name, on in there.items()} for there in route.resident],
         "unloaded": list(plan.unloaded),
         "objective": route.objective,
@@ -134,6 +135,18 @@ def _assignment(found: Assignment) -> dict[str, JsonValue]:
         "quality": round(found.quality, 6),
         "token_term": round(found.token_term, 6),
         "usd": found.usd,
+    }
+
+
+def _weighed(each: Weighed) -> dict[str, JsonValue]:
+    return {
+        "model": each.model,
+        "utility": round(each.utility, 6),
+        "quality": round(each.quality, 6),
+        "token_term": round(each.token_term, 6),
+        "switch_term": round(each.switch_term, 6),
+        "usd": each.usd,
+        "refused": each.refused,
     }
 
 

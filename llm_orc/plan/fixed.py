@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llm_orc.domain.plan import Assignment, Horizon, Route, RoutingSettings
+from llm_orc.plan.problem import token_term
 
 
 class Fixed:
@@ -12,9 +13,8 @@ class Fixed:
         assignments = {}
         for task in horizon.tasks:
             first = task.candidates[0]
-            term = settings.lambda_token * first.token_cost * first.tokens / settings.token_scale
             assignments[task.agent] = Assignment(
                 agent=task.agent, step=task.step, model=first.model, quality=first.quality,
-                token_term=term, usd=first.usd,
+                token_term=token_term(first, settings), usd=first.usd,
             )  # fmt: skip
         return Route(assignments=assignments, resident=(), status="fixed", solver="fixed")

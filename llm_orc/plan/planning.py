@@ -26,7 +26,7 @@ from llm_orc.plan.beliefs import Beliefs, identity
 from llm_orc.plan.estimates import candidate, samples_of, tokens_of
 from llm_orc.plan.exact import Exact
 from llm_orc.plan.guardrails import doubts
-from llm_orc.plan.problem import prepare
+from llm_orc.plan.problem import prepare, weighed
 from llm_orc.plan.task_typing import task_of
 
 KEPT = "30m"
@@ -187,6 +187,7 @@ class Planned:
             resident=frozenset(resident) - set(unloaded),
             unloaded=tuple(unloaded),
             warnings=tuple(self._warnings(ready, route.assignments)),
+            weighed=weighed(horizon, self._settings),
         )
 
     def chosen(self, asker: Asker, model: str) -> Model:

@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from llm_orc.domain.plan import Assignment, Candidate, Horizon, Loadable, RoutingSettings, TaskAhead
+from llm_orc.domain.plan import (
+    WEIGHED,
+    Assignment,
+    Candidate,
+    Horizon,
+    Loadable,
+    RoutingSettings,
+    TaskAhead,
+    Weighed,
+)
 from llm_orc.errors import RoutingFailed
 
 SLACK_GB = 1e-9
@@ -86,9 +95,7 @@ class Problem:
 
     def switch_cost(self, model: str) -> float:
         """What loading a model takes from the objective."""
-        settings = self.settings
-        milliseconds = self.horizon.models[model].load_seconds * 1000
-        return settings.lambda_switch * milliseconds / (3 * settings.switch_t_scale_ms)
+        return switch_term(self.horizon.models[model], self.settings)
 
     def discount(self, step: int) -> float:
         return self.settings.gamma**step
@@ -96,12 +103,7 @@ class Problem:
 
 def prepare(horizon: Horizon, settings: RoutingSettings) -> Problem:
     """Raises `RoutingFailed` for a task that nothing may serve, with the condition that rules most out."""
-    models = horizon.models
-    placements = {
-        name: tuple(_placements(models[name], horizon))
-        for name in sorted(models)
-        if models[name].vram_gb > 0 or models[name].load_seconds > 0
-    }
+    placements = _all_placements(horizon)
     groups: dict[object, Group] = {}
     for task in horizon.tasks:
         options = _options(task, horizon, settings, placements)
@@ -125,6 +127,15 @@ def prepare(horizon: Horizon, settings: RoutingSettings) -> Problem:
         kept=kept,
         room=_room(horizon, kept),
     )
+
+
+def _all_placements(horizon: Horizon) -> dict[str, tuple[Placement, ...]]:
+    """Where each model fits that needs room or time to load."""
+    return {
+        name: tuple(_placements(model, horizon))
+        for name, model in sorted(horizon.models.items())
+        if model.vram_gb > 0 or model.load_seconds > 0
+    }
 
 
 def _placements(model: Loadable, horizon: Horizon) -> Iterator[Placement]:
@@ -161,6 +172,42 @@ def _room(horizon: Horizon, kept: frozenset[Placement]) -> tuple[float, ...]:
     return tuple(max(room, pinned) for room, pinned in zip(horizon.room_gb, held, strict=True))
 
 
+def weighed(horizon: Horizon, settings: RoutingSettings) -> dict[str, tuple[Weighed, ...]]:
+    """The candidates of each task of the first step that has a choice, the best that may serve it first."""
+    placements = _all_placements(horizon)
+    found = {}
+    for task in horizon.tasks:
+        if task.step == 0 and len(task.candidates) > 1:
+            each = [
+                Weighed(
+                    model=candidate.model,
+                    quality=candidate.quality,
+                    token_term=token_term(candidate, settings),
+                    switch_term=(
+                        0.0
+                        if candidate.model in horizon.resident
+                        else switch_term(horizon.models[candidate.model], settings)
+                    ),
+                    usd=candidate.usd,
+                    refused=_refusal(candidate, task, horizon, placements),
+                )
+                for candidate in task.candidates
+            ]
+            each.sort(key=lambda one: (bool(one.refused), -one.utility, one.model))
+            found[task.agent] = tuple(each[:WEIGHED])
+    return found
+
+
+def token_term(candidate: Candidate, settings: RoutingSettings) -> float:
+    """What a call's tokens take from its quality."""
+    return settings.lambda_token * candidate.token_cost * candidate.tokens / settings.token_scale
+
+
+def switch_term(model: Loadable, settings: RoutingSettings) -> float:
+    """What loading a model takes from the objective."""
+    return settings.lambda_switch * model.load_seconds * 1000 / (3 * settings.switch_t_scale_ms)
+
+
 def _options(
     task: TaskAhead,
     horizon: Horizon,
@@ -174,8 +221,7 @@ def _options(
         if reason:
             refused[candidate.model] = reason
         else:
-            term = settings.lambda_token * candidate.token_cost * candidate.tokens / settings.token_scale
-            options.append(Option(candidate, term))
+            options.append(Option(candidate, token_term(candidate, settings)))
     if not options:
         why = "; ".join(f"{model} {reason}" for model, reason in refused.items()) or "it has no models"
         raise RoutingFailed(

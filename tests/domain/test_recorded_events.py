@@ -38,7 +38,7 @@ from llm_orc.domain.events import (
 )
 from llm_orc.domain.model import Model, Sampling
 from llm_orc.domain.outcome import Answered, Cause, Effort, Failed, RunResult, Skipped
-from llm_orc.domain.plan import Assignment, Plan, Route
+from llm_orc.domain.plan import Assignment, Plan, Route, Weighed
 from llm_orc.domain.recorded_events import event_of
 from llm_orc.domain.wire import event_json
 from llm_orc.domain.wording_events import DemosChosen, VariantChosen
@@ -68,7 +68,13 @@ ROUTE = Route(
 )  # fmt: skip
 HAPPENINGS: tuple[Happening, ...] = (
     RunStarted(run_id="r", ensemble="e", layers=(("a",),), depends_on={"a": ()}, trace_id="0" * 31 + "1"),
-    Planned(step=1, plan=Plan(ready=("a",), ahead=(("b",),), route=ROUTE, unloaded=("n",))),
+    Planned(
+        step=1,
+        plan=Plan(
+            ready=("a",), ahead=(("b",),), route=ROUTE, unloaded=("n",),
+            weighed={"a": (Weighed(model="m", quality=0.5, token_term=0.25, refused="is too small"),)},
+        ),
+    ),
     AgentStarted(agent="a", model=None),
     VariantChosen(agent="a", variant="short", share=0.5, wording="ab"),
     DemosChosen(agent="a", lines=(3, 1), similarities=(0.5, 0.9), by="words"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from random import Random
+from time import perf_counter
 
 import pytest
 from hypothesis import assume, given, settings
@@ -16,10 +17,12 @@ from llm_orc.plan.exact import Exact
 from llm_orc.plan.formulation import Readable
 from llm_orc.plan.greedy import Greedy
 from llm_orc.plan.milp import Milp
-from llm_orc.plan.problem import Problem, prepare
+from llm_orc.plan.problem import Problem, prepare, weighed
 from tests.plan.instances import TIGHT, brute_force, check, horizons, random_horizon
 
 SETTINGS = RoutingSettings()
+UNHURRIED = RoutingSettings(time_limit_s=60)
+"""A solver that is compared must come to its end, whatever else the machine does."""
 EXACT, READABLE, MILP = Exact(), Readable(), Milp()
 
 
@@ -34,7 +37,7 @@ def solved(horizon: Horizon, with_settings: RoutingSettings = SETTINGS):
 def prepared(horizon: Horizon) -> Problem:
     """The problem; one in which a task has no model at all is not looked at."""
     try:
-        return prepare(horizon, SETTINGS)
+        return prepare(horizon, UNHURRIED)
     except RoutingFailed:
         assume(False)
         raise
@@ -122,7 +125,7 @@ def test_more_money_is_never_worse(horizon, more):
 @settings(max_examples=150, deadline=None)
 def test_highs_and_dynamic_programming_come_to_the_same(horizon):
     problem = prepared(replace(horizon, money_left=None))
-    by_solver, by_programme = MILP.solve(problem, 0.0), dynamic_route(problem, 0.0)
+    by_solver, by_programme = MILP.solve(problem, perf_counter()), dynamic_route(problem, 0.0)
     assert (by_solver is None) == (by_programme is None)
     if by_solver is not None:
         check(problem.horizon, by_solver)
@@ -135,7 +138,7 @@ def test_larger_problems_are_feasible_and_solved_alike_both_ways():
         horizon = random_horizon(random, models=8, tasks=12, steps=3)
         route = EXACT.solve(horizon, SETTINGS)
         check(horizon, route)
-        by_solver = MILP.solve(prepare(horizon, SETTINGS), 0.0)
+        by_solver = MILP.solve(prepare(horizon, UNHURRIED), perf_counter())
         assert by_solver.objective == pytest.approx(route.objective, abs=1e-5)
         assert EXACT.room_worth(horizon, SETTINGS)[0] >= 0
 
@@ -229,3 +232,22 @@ def test_a_solver_out_of_time_leaves_a_route_that_fits():
 def test_a_large_model_is_split_where_the_catalogue_says_so():
     made = horizon_of(task("a", ("big", 1.0)), models=(loadable("big", 12, split=True),), room_gb=(8.0, 8.0))
     assert EXACT.solve(made, SETTINGS).resident[0] == {"big": (0, 1)}
+
+
+@given(horizons())
+@settings(max_examples=60, deadline=None)
+def test_what_serves_an_agent_was_weighed_among_its_candidates(horizon):
+    ready = weighed(horizon, SETTINGS)
+    several = {task.agent: task for task in horizon.tasks if task.step == 0 and len(task.candidates) > 1}
+    assert ready.keys() == several.keys()
+    for name, task in several.items():
+        assert {each.model for each in ready[name]} == {each.model for each in task.candidates}
+        allowed = [each for each in ready[name] if not each.refused]
+        assert allowed == sorted(allowed, key=lambda each: -each.utility)
+        assert all(each.switch_term == 0 for each in ready[name] if each.model in horizon.resident)
+    route = solved(horizon)
+    assume(route is not None)
+    for name, those in ready.items():
+        (served,) = [each for each in those if each.model == route.assignments[name].model]
+        assert not served.refused
+        assert served.utility == pytest.approx(route.assignments[name].utility)

@@ -1,7 +1,7 @@
 // One agent: what it cost and when, why it has its model, what it was asked, what came of it.
 
 import { asText, ask, copy, count, dollars, fill, h, plural, put, runPath, seconds, share, svg } from "./dom.js";
-import { planOf } from "./plan.js";
+import { candidates, planOf } from "./plan.js";
 import { agentOf, causes, MARKS, readyAt, standing, took } from "./state.js";
 
 const LONG = 200_000;
@@ -168,7 +168,7 @@ function reason(run, agent) {
   if (!found) return null;
   const { model, utility, quality, token_term: tokens } = found.found;
   return [h("h3", {}, "Why this model"), h("p", {}, h("b", {}, model), `: ${found.why}.`),
-    h("p", { class: "sum" }, `utility ${utility.toFixed(3)} = quality ${quality.toFixed(3)} − tokens ${tokens.toFixed(3)}`),
+    candidates(found.plan, agent.name, model) ?? h("p", { class: "sum" }, `utility ${utility.toFixed(3)} = quality ${quality.toFixed(3)} − tokens ${tokens.toFixed(3)}`),
     h("p", { class: "aside" }, `Step ${found.plan.step} of the plan, by ${found.plan.solver}; it looked at ${plural(found.plan.ready.length, "ready agent")}${found.plan.horizon?.length ? ` and ${found.plan.horizon.flat().length} behind them` : ""}.`)];
 }
 

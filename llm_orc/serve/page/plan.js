@@ -45,7 +45,7 @@ export class Plans {
         h("tbody", {}, entries.slice(0, 200).map(([name, found]) => h("tr", { class: found.step ? "later" : "" },
           h("td", {}, h("button", { type: "button", class: "link", onclick: () => this.chosen(name) }, name)), h("td", {}, found.model),
           h("td", { class: "n" }, found.utility.toFixed(3)), h("td", { class: "n" }, found.quality.toFixed(3)), h("td", { class: "n" }, found.token_term.toFixed(3)),
-          h("td", { class: "n" }, found.usd === null ? "?" : found.usd ? `$${found.usd.toFixed(5)}` : "$0"), h("td", {}, why(found, plan, before)))))));
+          h("td", { class: "n" }, price(found.usd)), h("td", {}, why(found, plan, before)))))));
     return details;
   }
 
@@ -99,6 +99,25 @@ export function why(found, plan, before) {
   if (stays) parts.push(`stays for ${stays} step${stays > 1 ? "s" : ""} more`);
   return parts.join(", ") || "best utility";
 }
+
+/** What else could have served an agent at this step, the best first; null where there was no choice, or none was recorded. */
+export function candidates(plan, name, chosen) {
+  const weighed = plan.candidates?.[name];
+  if (!weighed) return null;
+  const best = weighed.find((each) => !each.refused);
+  const loads = weighed.some((each) => each.switch_term > 0);
+  const figure = (value) => h("td", { class: "n" }, value.toFixed(3));
+  return [h("table", { class: "candidates" },
+    h("thead", {}, h("tr", {}, ...["model", "utility", "= quality", "− tokens", loads && "loading", "cost"].filter(Boolean).map((title) => h("th", { scope: "col" }, title)))),
+    h("tbody", {}, weighed.map((each) => h("tr", { class: each.model === chosen ? "chosen" : each.refused ? "later" : "" },
+      h("td", {}, each.model === chosen ? "✓ " : "", each.model),
+      each.refused ? h("td", { colspan: loads ? 5 : 4 }, each.refused)
+        : [figure(each.utility), figure(each.quality), figure(each.token_term), loads && figure(each.switch_term), h("td", { class: "n" }, price(each.usd))])))),
+  best && best.model !== chosen && weighed.some((each) => each.model === chosen) && h("p", { class: "aside" },
+    `${best.model} has more utility by itself; loading it, or the room for what comes next, would take more than that.`)];
+}
+
+const price = (usd) => (usd === null ? "?" : usd ? `$${usd.toFixed(5)}` : "$0");
 
 /** The step that gave an agent its model, and why. */
 export function planOf(run, name) {
