@@ -58,6 +58,7 @@ class Planned:
     """Makes the plans of one run. `pool` are all models that it may ask, by name.
 
     What else is in the servers' memory takes no room here: a server lets go of it by itself when it has to.
+    Of servers that do not tell, what was planned is taken to be there; with `only_looks` of all of them.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Planned:
         beliefs: Beliefs | None = None,
         guardrails: Literal["off", "warn", "strict"] = "warn",
         keep: Keep | None = None,
-        loaded: Callable[[Collection[str]], None] | None = None,
+        only_looks: bool = False,
         is_down: Callable[[Model], bool] = lambda model: False,
     ) -> None:
         self._is_down = is_down
@@ -85,7 +86,8 @@ class Planned:
         self._keep = keep
         self._evidence: list[Evidence] = []
         self._served: list[Served] = []
-        self._loaded = loaded
+        self._only_looks = only_looks
+        self._assumed: dict[str, Resident] | None = None
         self._tasks: dict[str, Task] = {}
         self._wanted_later: frozenset[str] = frozenset()
         self._warned: set[str] = set()
@@ -108,25 +110,14 @@ class Planned:
 
     def as_if(self) -> Planned:
         """The same, that only looks: what it plans to load is resident for its next plan."""
-        there: dict[str, Resident] = {}
-        first = True
-
-        async def resident(models: Sequence[Model]) -> Mapping[str, Resident]:
-            nonlocal first
-            if first:
-                there.update(await self._memory.resident(models))
-                first = False
-            return dict(there)
 
         async def unload(model: Model) -> None:
-            there.pop(model.name, None)
-
-        def loaded(names: Collection[str]) -> None:
-            there.update((name, there.get(name, Resident())) for name in names)
+            pass
 
         return Planned(
-            self._router, self._settings, pool=self._pool, memory=Memory(resident=resident, unload=unload),
-            room_gb=self.room_gb, beliefs=self.beliefs, guardrails=self._guardrails, loaded=loaded,
+            self._router, self._settings, pool=self._pool,
+            memory=Memory(resident=self._memory.resident, unload=unload),
+            room_gb=self.room_gb, beliefs=self.beliefs, guardrails=self._guardrails, only_looks=True,
         )  # fmt: skip
 
     def samples(self, asker: Asker) -> float:
@@ -158,8 +149,7 @@ class Planned:
     ) -> Plan:
         # An ensemble that is chosen while the run goes on may bring models of its own.
         self._pool.update((m.name, m) for step in (ready, *ahead) for asker in step for m in asker.llm.models)
-        found = await self._memory.resident(list(self._pool.values()))
-        resident = {name: there for name, there in found.items() if name in self._pool}
+        resident = await self._resident()
         for name, there in resident.items():
             if there.vram_gb is not None:
                 self._measured[name] = there.vram_gb
@@ -178,8 +168,9 @@ class Planned:
         unloaded = self._gone(route, resident.keys(), in_use)
         for name in unloaded:
             await self._memory.unload(self._pool[name])
-        if self._loaded is not None and route.resident:
-            self._loaded(route.resident[0])
+        self._assumed = {name: there for name, there in resident.items() if name not in unloaded}
+        for name, devices in (route.resident[0] if route.resident else {}).items():
+            self._assumed.setdefault(name, Resident(devices=devices))
         return Plan(
             ready=tuple(asker.name for asker in ready),
             ahead=tuple(tuple(asker.name for asker in step) for step in ahead),
@@ -235,6 +226,17 @@ class Planned:
         except JournalFailed as error:
             return f"what was learned is lost: {error.message}"
         return ""
+
+    async def _resident(self) -> dict[str, Resident]:
+        if self._only_looks and self._assumed is not None:
+            return self._assumed
+        silent = {
+            name: there
+            for name, there in (self._assumed or {}).items()
+            if "load_control" not in self._pool[name].supports
+        }
+        found = await self._memory.resident(list(self._pool.values()))
+        return {**silent, **{name: there for name, there in found.items() if name in self._pool}}
 
     def _ahead(self, asker: Asker, step: int) -> TaskAhead:
         llm, task = asker.llm, self.task(asker)

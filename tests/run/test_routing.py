@@ -166,6 +166,17 @@ async def test_a_model_that_is_there_already_is_used_rather_than_loaded(project)
     assert box.loads == {}
 
 
+async def test_a_server_that_does_not_tell_is_taken_to_keep_what_it_loaded(project):
+    silent = {"supports": ["sampling"]}
+    project.models(8, small={**SMALL, **silent}, large={**LARGE, **silent})
+    result, _ = await project.run([agent("a"), agent("b", "a")])
+    first, second = result.plans
+    (loads,) = {each.switch_term for each in first.weighed["a"] if each.model == "large"}
+    assert loads > 0
+    assert {each.model: each.switch_term for each in second.weighed["b"]}["large"] == 0
+    assert second.route.objective == pytest.approx(second.route.assignments["b"].utility)
+
+
 async def test_models_that_are_needed_again_are_kept_longer(project):
     project.models(8, small=SMALL, large=LARGE)
     box = Box({"small": 2.0, "large": 6.0})
