@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from llm_orc.domain.completion import Usage
@@ -16,7 +17,8 @@ class RecordedRun:
     """A run. `status` is that of its result, `running`, or `killed` when its process ended without one.
 
     Times are Unix time. `text`, `inputs` and `output` are None where content is not kept; `hash` is the
-    SHA-256 of `text`. `attempts` counts the processes that worked at it, `calls` those of models.
+    SHA-256 of `text`, `parts` are the texts of the ensemble's other files, by path. `attempts` counts the
+    processes that worked at it, `calls` those of models.
     """
 
     run_id: str
@@ -30,6 +32,7 @@ class RecordedRun:
     attempts: int
     source: str
     text: str | None
+    parts: Mapping[str, str]
     hash: str
     inputs: JsonObject | None
     settings: JsonObject

@@ -95,6 +95,9 @@ def said_clearly(path: Path, kind: Kind = JOURNAL) -> Iterator[None]:
         name = getattr(error, "sqlite_errorname", "")
         found = (_REASONS[code] for code in _REASONS if name.startswith(code))
         what, hint = next(found, (str(error), ""))
+        if str(error).startswith("Could not decode"):
+            # It goes on with the text, which nobody else is to read.
+            raise damaged(path, kind) from error
         raise failed(path, what, hint, kind) from error
     except UnicodeDecodeError as error:  # a name or a message of SQLite's with damaged text in it
         raise damaged(path, kind) from error

@@ -26,8 +26,8 @@ _CALLS = """
 """
 _ATTEMPT = "INSERT INTO attempts (run, number, started_at, status, process) VALUES (?, ?, ?, 'running', ?)"
 _AGAIN = """
-    UPDATE runs SET status = 'running', ended_at = NULL, output = NULL, error = NULL, input_tokens = NULL,
-        output_tokens = NULL, cost_usd = NULL WHERE id = ?
+    UPDATE runs SET status = 'running', ended_at = NULL, output = NULL, output_checksum = NULL, error = NULL,
+        input_tokens = NULL, output_tokens = NULL, cost_usd = NULL WHERE id = ?
 """
 _CUT = "UPDATE attempts SET status = 'killed' WHERE run = ? AND status = 'running'"
 
