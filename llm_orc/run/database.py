@@ -141,6 +141,9 @@ def _migrate(database: sqlite3.Connection, path: Path, kind: Kind) -> None:
         return
     database.execute("BEGIN IMMEDIATE")
     with database:
+        (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and not _version(database, path, kind):
+            raise failed(path, "it is another program's file", "name another one; ", kind)
         # Another process may have done it meanwhile.
         for statements in kind.migrations[_version(database, path, kind) :]:
             for statement in filter(str.strip, statements.split(";\n")):

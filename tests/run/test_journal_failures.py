@@ -70,6 +70,15 @@ async def test_a_file_that_is_no_journal_is_left_as_it_is(ensemble, tmp_path):
         Runs(path).newest()
 
 
+async def test_a_file_of_another_program_is_left_as_it_is(ensemble, tmp_path):
+    path = tmp_path / "photos.db"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE photos (name TEXT)")
+    assert "another program's file" in (await refused(ensemble, path)).message
+    with closing(sqlite3.connect(path)) as database:
+        assert [name for (name,) in database.execute("SELECT name FROM sqlite_master")] == ["photos"]
+
+
 async def test_a_journal_of_a_newer_version_is_left_as_it_is(ensemble, tmp_path):
     path = tmp_path / "runs.db"
     await recorded(ensemble, path)
