@@ -21,6 +21,7 @@ from llm_orc.domain.trial import Trial
 from llm_orc.errors import NotAvailable, NotFound
 from llm_orc.run.database import damaged, reading
 from llm_orc.run.journal_costs import costs, nothing_spent, spent_since
+from llm_orc.run.journal_past import between_attempts
 from llm_orc.run.journal_rows import checksum
 from llm_orc.run.processes import has_ended
 from llm_orc.run.trials import scores_in, trials_in
@@ -225,6 +226,7 @@ class Runs:
             status=_status(row),
             started_at=row["started_at"],
             ended_at=row["ended_at"],
+            idle_s=between_attempts(database, row["id"]) if row["attempts"] > 1 else 0.0,
             usage=_usage(counted),
             cost_usd=counted["cost_usd"],
             calls=calls,
