@@ -11,7 +11,7 @@ from llm_orc.graph.agent_graph import AgentGraph
 from llm_orc.graph.layout import lay_out
 
 Fold = Literal["auto", "none", "twins", "layers"]
-CARD = (196.0, 62.0)
+CARD = (196.0, 78.0)
 """Width and height in pixels."""
 _FEWEST_TWINS = 3
 _MANY = 60
