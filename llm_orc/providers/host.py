@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from time import monotonic
 
@@ -50,19 +50,29 @@ class Host:
         self._well_since = 0
 
     @asynccontextmanager
-    async def turn(self, request: Request, usual_at_once: float) -> AsyncIterator[None]:
-        """Waits for a place and for the minute to have room; waiting is no part of a call's deadline."""
+    async def turn(
+        self, request: Request, usual_at_once: float, waits: Callable[[], None]
+    ) -> AsyncIterator[None]:
+        """Waits for a place and for the minute to have room; waiting is no part of a call's deadline.
+        `waits` is called before each wait."""
         model = request.model
         own = self._of_models.get(model.name)
         if own is None:
             own = self._of_models[model.name] = Rates(model.requests_per_minute, model.tokens_per_minute)
         async with AsyncExitStack() as held:
-            await held.enter_async_context(self._lanes.of(model, usual_at_once))
-            await held.enter_async_context(self._at_once)
+            for places in (self._lanes.of(model, usual_at_once), self._at_once):
+                if places.available_tokens < 1:
+                    waits()
+                await held.enter_async_context(places)
             tokens = _tokens(request)
             for rates in (own, self._rates):
+                if not rates.have_room(tokens):
+                    waits()
                 await rates.admit(tokens)
-            await anyio.sleep(max(0.0, self._pause_until - monotonic()))
+            pause = self._pause_until - monotonic()
+            if pause > 0:
+                waits()
+            await anyio.sleep(max(0.0, pause))
             yield
 
     def answered(self, caller: Caller) -> None:
@@ -106,6 +116,12 @@ class Rates:
     def __init__(self, requests: int | None, tokens: int | None) -> None:
         self._requests = AsyncLimiter(requests, MINUTE) if requests else None
         self._tokens = AsyncLimiter(tokens, MINUTE) if tokens else None
+
+    def have_room(self, tokens: int) -> bool:
+        """Whether one more may be sent at once."""
+        if self._requests is not None and not self._requests.has_capacity():
+            return False
+        return self._tokens is None or self._tokens.has_capacity(min(tokens, self._tokens.max_rate))
 
     async def admit(self, tokens: int) -> None:
         """Waits until both have room. A request that is larger than a minute's tokens takes all of them."""

@@ -65,12 +65,17 @@ class Purse:
         self._unpriced: set[str] = set()
         self._settled = anyio.Event()
 
-    async def reserve(self, request: Request, expected: Amount) -> Amount:
-        """Waits for calls under way where they may leave enough. Raises `BudgetSpent` where nothing does."""
+    async def reserve(
+        self, request: Request, expected: Amount, waits: Callable[[], None] | None = None
+    ) -> Amount:
+        """Waits for calls under way where they may leave enough, and calls `waits` before. Raises
+        `BudgetSpent` where nothing does."""
         if request.model.price is None and self.budget.usd is not None:
             self._unknown_price(request.model)
         wanted = self._worst(request) if self.budget.strict else expected
         while (short := self._short_of(wanted)) and self._reserved.calls:
+            if waits is not None:
+                waits()
             await self._settled.wait()
         if short:
             raise self._spent(short, "a higher limit lets the run be resumed")
@@ -152,13 +157,15 @@ class Purses:
         return self if purse is None else Purses((purse, *self._purses))
 
     @asynccontextmanager
-    async def paying(self, request: Request, expected: Amount) -> AsyncIterator[list[Amount]]:
+    async def paying(
+        self, request: Request, expected: Amount, waits: Callable[[], None] | None = None
+    ) -> AsyncIterator[list[Amount]]:
         """Reserved in all of them while the block lasts; what the block puts into the list was taken."""
         held: list[tuple[Purse, Amount]] = []
         taken: list[Amount] = []
         try:
             for purse in self._purses:
-                held.append((purse, await purse.reserve(request, expected)))
+                held.append((purse, await purse.reserve(request, expected, waits)))
             yield taken
         finally:
             total = Amount()

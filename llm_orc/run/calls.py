@@ -11,12 +11,16 @@ from time import perf_counter, time
 
 import anyio
 
-from llm_orc.domain.calling import CircuitMoved, Connect, Notice, Queued, Retrying, Throttled
+from llm_orc.domain.call_events import HeldBy
+from llm_orc.domain.calling import CircuitMoved, Connect, Notice, Queued, Queueing, Retrying, Throttled
 from llm_orc.domain.completion import Completion, Request, Usage
 from llm_orc.domain.ensemble import Agent
 from llm_orc.domain.events import (
     AnswerSource,
+    CallHeld,
+    CallQueued,
     CallRetried,
+    CallSent,
     CircuitChanged,
     HostThrottled,
     ModelAnswered,
@@ -62,7 +66,9 @@ class Calls:
             call.tell(known, cost, "journal")
             return known
         ask = partial(self._sent, call, policy)
-        completion, was_known = await self.cache.answer(request, policy.cache, ask)
+        completion, was_known = await self.cache.answer(
+            request, policy.cache, ask, partial(call.held, "same")
+        )
         if was_known:
             completion = replace(completion, usage=Usage())
             call.begin()
@@ -108,7 +114,7 @@ class Calls:
         request, attempt = call.request, call.attempt
         expected = self.expectations.of(request)
         try:
-            async with attempt.purses.paying(request, expected) as taken:
+            async with attempt.purses.paying(request, expected, partial(call.held, "budget")) as taken:
                 call.begin()
                 self.emit(ModelCalled(
                     agent=attempt.name, call=call.number, model=request.model.name, n=request.n,
@@ -164,6 +170,7 @@ class _Call:
         self.ended = partial(ModelCall, agent=attempt.name, request=request, started_at=time())
         self._calls = calls
         self._queued = 0.0
+        self._is_held = False
         self._is_under_way = False
 
     def begin(self) -> None:
@@ -171,6 +178,12 @@ class _Call:
         self.attempt.attempts += 1
         self.number = self.attempt.attempts
         self.began = perf_counter()
+
+    def held(self, why: HeldBy) -> None:
+        """It cannot be sent yet."""
+        if not self._is_held:
+            self._is_held = True
+            self._calls.emit(CallHeld(agent=self.attempt.name, model=self.request.model.name, why=why))
 
     @property
     def has_alternative(self) -> bool:
@@ -200,8 +213,13 @@ class _Call:
                     agent=self.attempt.name, call=self.number, model=self.request.model.name, cause=cause,
                     attempt=attempt, wait_s=wait,
                 ))  # fmt: skip
+            case Queueing():
+                emit(CallQueued(agent=self.attempt.name, call=self.number, model=self.request.model.name))
             case Queued(seconds=seconds):
                 self._queued += seconds
+                emit(CallSent(
+                    agent=self.attempt.name, call=self.number, model=self.request.model.name, queued_s=seconds
+                ))  # fmt: skip
             case CircuitMoved(host=host, state=state):
                 emit(CircuitChanged(host=host, state=state))
             case Throttled(host=host, at_once=at_once, pause_s=pause):

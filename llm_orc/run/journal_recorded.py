@@ -13,6 +13,7 @@ from llm_orc.domain.outcome import Cause
 from llm_orc.domain.recorded import RecordedAgent, RecordedRun
 from llm_orc.domain.text import moment
 from llm_orc.run.database import damaged
+from llm_orc.run.journal_past import between_attempts
 from llm_orc.run.journal_rows import GIVEN, checksum, checksum_of
 from llm_orc.run.processes import has_ended
 
@@ -47,6 +48,7 @@ class Recorded:
             status=status_of(row),
             started_at=row["started_at"],
             ended_at=row["ended_at"],
+            idle_s=between_attempts(database, row["id"]) if row["attempts"] > 1 else 0.0,
             usage=_usage(counted),
             cost_usd=counted["cost_usd"],
             calls=calls,

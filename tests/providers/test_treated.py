@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
-from llm_orc.domain.calling import CircuitMoved, Queued, Retrying, Throttled
+from llm_orc.domain.calling import CircuitMoved, Queued, Queueing, Retrying, Throttled
 from llm_orc.domain.completion import Message, Request
 from llm_orc.domain.model import Model
 from llm_orc.domain.policy import HostPolicy, Limits, Policy
@@ -290,6 +290,8 @@ async def test_waiting_for_a_turn_is_told():
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(asked, 2, Scripted(answer), host(limits=Limits(concurrency=1)), caller)
         await anyio.sleep(0.02)
+        # It is said while it waits, not only afterwards.
+        assert [type(notice) for notice in caller.notices] == [Queueing]
         release.set()
     (queued,) = caller.of(Queued)
     assert queued.seconds >= 0.01
