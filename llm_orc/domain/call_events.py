@@ -30,7 +30,8 @@ class ModelCalled:
 class ModelAnswered:
     """A request was answered: by the `model`, from the `cache`, or, in a resumed run, from the `journal`.
 
-    What the cache answers costs nothing. `duration_s` holds the `queued_s` that the call waited for its turn.
+    What the cache answers costs nothing. `duration_s` holds the `queued_s` that the call waited for its turn:
+    at its host, and before `ModelCalled`, for money that calls under way held.
     """
 
     type: ClassVar[str] = "model_answered"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from functools import partial
 from time import perf_counter
 
 import anyio
@@ -25,7 +26,10 @@ _AT_ONCE = {"ollama": 1}
 
 
 class Admitted:
-    """Each request waits for its host and passes the caller's gate."""
+    """Each request is paid for, waits for its host and passes the caller's gate.
+
+    In this order: nobody who has a place at a host waits for money that others hold.
+    """
 
     def __init__(self, provider: Provider, host: Host, caller: Caller) -> None:
         self._provider = provider
@@ -33,7 +37,10 @@ class Admitted:
         self._caller = caller
 
     async def complete(self, request: Request) -> Completion:
-        """Raises `CircuitOpen`, and what the provider raises."""
+        """Raises `BudgetSpent`, `CircuitOpen`, and what the provider raises."""
+        return await self._caller.pay(partial(self._in_turn, request))
+
+    async def _in_turn(self, request: Request) -> Completion:
         host, caller = self._host, self._caller
         began = perf_counter()
         usual = _AT_ONCE.get(request.model.provider, math.inf)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio
 
@@ -36,6 +36,15 @@ class Amount:
         self.usd += sign * other.usd
         self.tokens += sign * other.tokens
         self.calls += sign * other.calls
+
+
+@dataclass(slots=True)
+class Bill:
+    """What an attempt at a call took. `is_open`: it was sent and not answered, and nobody says what it
+    costs."""
+
+    taken: Amount = field(default_factory=Amount)
+    is_open: bool = False
 
 
 class Purse:
@@ -77,10 +86,10 @@ class Purse:
         self._reserved.add(wanted)
         return wanted
 
-    def settle(self, reserved: Amount, taken: Amount) -> None:
-        """A call has ended, and took this."""
+    def settle(self, reserved: Amount, bill: Bill) -> None:
+        """An attempt has ended. An open bill takes the worst from a strict budget: what is reserved."""
         self._reserved.add(reserved, -1)
-        self.count(taken)
+        self.count(reserved if bill.is_open and self.budget.strict else bill.taken)
         self._settled.set()
         self._settled = anyio.Event()
 
@@ -152,20 +161,17 @@ class Purses:
         return self if purse is None else Purses((purse, *self._purses))
 
     @asynccontextmanager
-    async def paying(self, request: Request, expected: Amount) -> AsyncIterator[list[Amount]]:
-        """Reserved in all of them while the block lasts; what the block puts into the list was taken."""
+    async def paying(self, request: Request, expected: Amount) -> AsyncIterator[Bill]:
+        """Reserved in all of them while the block lasts, which writes the bill."""
         held: list[tuple[Purse, Amount]] = []
-        taken: list[Amount] = []
+        bill = Bill()
         try:
             for purse in self._purses:
                 held.append((purse, await purse.reserve(request, expected)))
-            yield taken
+            yield bill
         finally:
-            total = Amount()
-            for each in taken:
-                total.add(each)
             for purse, reserved in held:
-                purse.settle(reserved, total)
+                purse.settle(reserved, bill)
 
     def recall(self, taken: Amount) -> None:
         """An earlier attempt at the run has paid for it."""

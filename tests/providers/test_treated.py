@@ -43,6 +43,9 @@ class Caller:
         self.notices = []
         self.sent = 0
 
+    async def pay(self, send):
+        return await send()
+
     @asynccontextmanager
     async def sending(self):
         self.sent += 1

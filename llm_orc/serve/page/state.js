@@ -200,6 +200,8 @@ const step = (event, name, text) => ({ ts: event.ts, name, text: text ?? "" });
 function closed(run, agent, event, ts) {
   let call = agent.open.get(event.call);
   if (!call) agent.calls.push((call = { call: event.call, model: event.model, n: 1, start: ts - event.duration_s }));
+  // A call that waits for money begins when it has it; it was waiting before.
+  else if (event.queued_s) call.start = Math.min(call.start, ts - event.duration_s);
   agent.open.delete(event.call);
   // The clock of durations is finer than that of events.
   call.end = Math.min(ts, call.start + event.duration_s) || ts;
