@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from time import monotonic
 
 import anyio
-from aiolimiter import AsyncLimiter
 
 from llm_orc.domain.calling import Caller, Circuit, CircuitMoved, Throttled
 from llm_orc.domain.completion import Request
@@ -24,14 +23,12 @@ from llm_orc.errors import (
     Unreachable,
 )
 from llm_orc.providers.lanes import Lanes
+from llm_orc.providers.rates import Rates, Turn, Turns
 
-MINUTE = 60.0
 USUAL_PAUSE = 1.0
 """Seconds that a host is left alone that says "too many requests" and not for how long."""
 LONGEST_PAUSE = 120.0
 _BREAKS = (Unreachable, ServerFailed, MalformedReply, DeadlinePassed)
-_CHARACTERS_PER_TOKEN = 4
-_USUAL_OUTPUT = 256
 
 
 class Host:
@@ -45,25 +42,29 @@ class Host:
         self._at_once = anyio.CapacityLimiter(self._most)
         self._rates = Rates(limits.requests_per_minute, limits.tokens_per_minute)
         self._of_models: dict[str, Rates] = {}
+        self._turns = Turns()
         self._lanes = Lanes()
         self._pause_until = 0.0
         self._well_since = 0
 
     @asynccontextmanager
-    async def turn(self, request: Request, usual_at_once: float) -> AsyncIterator[None]:
-        """Waits for a place and for the minute to have room; waiting is no part of a call's deadline."""
+    async def turn(self, request: Request, usual_at_once: float) -> AsyncIterator[Turn]:
+        """Waits for a place and for the minute to have room; waiting is no part of a call's deadline.
+
+        The turn is told what becomes of the request, so that the minute is settled with what it took.
+        """
         model = request.model
         own = self._of_models.get(model.name)
         if own is None:
             own = self._of_models[model.name] = Rates(model.requests_per_minute, model.tokens_per_minute)
         async with AsyncExitStack() as held:
             await held.enter_async_context(self._lanes.of(model, usual_at_once))
+            rates = (own, self._rates)
+            await held.enter_async_context(self._turns.alone(request, rates))
             await held.enter_async_context(self._at_once)
-            tokens = _tokens(request)
-            for rates in (own, self._rates):
-                await rates.admit(tokens)
+            turn = await held.enter_async_context(self._turns.turn(request, rates))
             await anyio.sleep(max(0.0, self._pause_until - monotonic()))
-            yield
+            yield turn
 
     def answered(self, caller: Caller) -> None:
         """A call went well: a throttled host gets one more at once after as many as it has at once."""
@@ -98,21 +99,6 @@ class Host:
         self._well_since = 0
         self._at_once.total_tokens = at_once
         caller.told(Throttled(host=self.name, at_once=at_once, pause_s=pause))
-
-
-class Rates:
-    """Requests and tokens in a minute."""
-
-    def __init__(self, requests: int | None, tokens: int | None) -> None:
-        self._requests = AsyncLimiter(requests, MINUTE) if requests else None
-        self._tokens = AsyncLimiter(tokens, MINUTE) if tokens else None
-
-    async def admit(self, tokens: int) -> None:
-        """Waits until both have room. A request that is larger than a minute's tokens takes all of them."""
-        if self._requests is not None:
-            await self._requests.acquire()
-        if self._tokens is not None:
-            await self._tokens.acquire(min(tokens, self._tokens.max_rate))
 
 
 class Breaker:
@@ -168,8 +154,3 @@ def host_of(model: Model) -> str:
     if model.base_url is None:
         return model.provider
     return model.base_url.partition("://")[2].partition("/")[0].rpartition("@")[2]
-
-
-def _tokens(request: Request) -> int:
-    read = sum(len(message.content) for message in request.messages) // _CHARACTERS_PER_TOKEN
-    return read + request.n * (request.sampling.max_tokens or _USUAL_OUTPUT)

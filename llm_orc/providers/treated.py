@@ -10,7 +10,7 @@ from time import perf_counter
 import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
-from llm_orc.domain.calling import Caller, Queued, Retrying
+from llm_orc.domain.calling import Caller, Queued, Retrying, may_be_charged
 from llm_orc.domain.completion import Completion, Provider, Request
 from llm_orc.domain.outcome import Cause
 from llm_orc.domain.policy import Policy
@@ -44,20 +44,23 @@ class Admitted:
         host, caller = self._host, self._caller
         began = perf_counter()
         usual = _AT_ONCE.get(request.model.provider, math.inf)
-        async with host.turn(request, usual):
+        async with host.turn(request, usual) as turn:
             waited = perf_counter() - began
             if waited > _NOTICED:
                 caller.told(Queued(seconds=waited))
             host.breaker.admit(caller)
             try:
                 async with caller.sending():
+                    turn.sent()
                     completion = await self._provider.complete(request)
             except OrcError as error:
+                turn.failed(counted=may_be_charged(error))
                 host.failed(error, caller)
                 raise
             except BaseException:
                 host.breaker.given_up(caller)
                 raise
+            turn.answered(completion)
             host.answered(caller)
             return completion
 

@@ -9,15 +9,13 @@ from dataclasses import dataclass, field
 import anyio
 
 from llm_orc.domain.completion import Request, Usage
+from llm_orc.domain.expecting import Lengths, input_bytes
 from llm_orc.domain.model import Model
 from llm_orc.domain.policy import Budget
 from llm_orc.domain.text import dollars
 from llm_orc.errors import BudgetSpent
 
 WARN_AT = 0.8
-USUAL_OUTPUT = 256
-"""Tokens that an answer is expected to have where nothing says, until one of the model's is known."""
-BYTES_PER_TOKEN = 4
 _PER_MESSAGE = 16
 """Tokens that a chat template may add to each message; more than any that is known."""
 
@@ -184,18 +182,13 @@ class Expectations:
     """What a call will take: what is asked, and as much output as the model's answers had so far."""
 
     def __init__(self) -> None:
-        self._written: dict[str, tuple[int, int]] = {}
+        self._lengths = Lengths()
 
     def of(self, request: Request) -> Amount:
-        answers, tokens = self._written.get(request.model.name, (0, 0))
-        usual = tokens / answers if answers else USUAL_OUTPUT
-        if request.sampling.max_tokens is not None:
-            usual = min(usual, request.sampling.max_tokens)
-        return amount_of(request, input_bytes(request) // BYTES_PER_TOKEN, int(usual))
+        return amount_of(request, *self._lengths.of(request))
 
     def learn(self, request: Request, usage: Usage) -> None:
-        answers, tokens = self._written.get(request.model.name, (0, 0))
-        self._written[request.model.name] = (answers + request.n, tokens + usage.output_tokens)
+        self._lengths.learn(request, usage.output_tokens)
 
 
 def amount_of(request: Request, read: int, written_each: int) -> Amount:
@@ -206,15 +199,6 @@ def amount_of(request: Request, read: int, written_each: int) -> Amount:
     if price is not None:
         usd = (read * price.input_per_million + written * price.output_per_million) / 1e6
     return Amount(usd=usd, tokens=read + written, calls=1)
-
-
-def input_bytes(request: Request) -> int:
-    """Of all that is sent, in UTF-8."""
-    texts = [message.content for message in request.messages]
-    texts += [str(message.tool_calls) for message in request.messages if message.tool_calls]
-    texts += [str(request.schema)] if request.schema is not None else []
-    texts += [f"{tool.name}{tool.description}{tool.parameters}" for tool in request.tools]
-    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
 
 
 def read_at_most(request: Request) -> int:
