@@ -61,7 +61,10 @@ class ModelFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRetried:
-    """A request failed and is sent again, as number `attempt`, after `wait_s` seconds."""
+    """A request failed and is sent again, as number `attempt`, after `wait_s` seconds.
+
+    Where the cause is `circuit_open` nothing was sent: attempt `attempt` waits until its host is asked again.
+    """
 
     type: ClassVar[str] = "call_retried"
     agent: str

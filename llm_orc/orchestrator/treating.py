@@ -90,6 +90,7 @@ class Treating:
             daily=daily,
             spent_today=spent_today,
             cache=self._cache,
+            keeps_content=settings.keep_content,
         )
 
     def close(self) -> None:

@@ -149,6 +149,8 @@ class Wire:
             if response.status_code != 200:
                 raise _error_reply(place, response, data)
             return _read(_understood(data, place), read, place)
+        if method == "GET":
+            raise place.late(seconds, "is the server busy or hanging?")
         raise place.late(seconds)
 
     async def _opened(self, model: str) -> tuple[httpx.AsyncClient, Place]:

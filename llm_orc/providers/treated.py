@@ -76,6 +76,7 @@ class Patient:
         self._provider = provider
         self._caller = caller
         self._left = policy.retries or 0
+        self._number = 1
         self._longest = policy.max_wait_seconds or 0.0
 
     async def complete(self, request: Request) -> Completion:
@@ -105,6 +106,7 @@ class Patient:
         if not isinstance(_error(state), CircuitOpen):
             # Waiting until a host is asked again is no attempt.
             self._left -= 1
+            self._number += 1
         if self._left < 0 or state.upcoming_sleep > self._longest:
             return True
         return anyio.current_time() + state.upcoming_sleep >= anyio.current_effective_deadline()
@@ -113,7 +115,7 @@ class Patient:
         error = _error(state)
         cause = Cause(kind=error.kind, message=error.message, hint=error.hint, exit_code=error.exit_code)
         wait = state.upcoming_sleep
-        self._caller.told(Retrying(cause=cause, attempt=state.attempt_number + 1, wait_s=wait))
+        self._caller.told(Retrying(cause=cause, attempt=self._number, wait_s=wait))
 
 
 def _error(state: RetryCallState) -> OrcError:

@@ -48,8 +48,9 @@ class Bill:
 class Purse:
     """What one budget holds: what was spent of it, and what is reserved for calls under way.
 
-    `whose` begins the sentences about it. When the `run`'s is spent, the run ends; it knows already what
-    earlier attempts at the run spent. `elsewhere` is what others spend of the same money.
+    `whose` begins the sentences about it; an agent's own has none, since what is said of agents begins with
+    their names. When the `run`'s is spent, the run ends; it knows already what earlier attempts at the run
+    spent. `elsewhere` is what others spend of the same money.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Purse:
         warn: Warn,
         *,
         run: bool = False,
+        can_resume: bool = False,
         elsewhere: Callable[[], Amount] | None = None,
     ) -> None:
         self.budget = budget
@@ -66,6 +68,7 @@ class Purse:
         self.run = run
         self.spent = Amount()
         self._reserved = Amount()
+        self._more = "a higher limit lets the run be resumed" if can_resume else "raise the limit"
         self._elsewhere = elsewhere
         self._warn = warn
         self._warned: set[str] = set()
@@ -80,7 +83,7 @@ class Purse:
         while (short := self._short_of(wanted)) and self._reserved.calls:
             await self._settled.wait()
         if short:
-            raise self._spent(short, "a higher limit lets the run be resumed")
+            raise self._spent(short, self._more)
         self._reserved.add(wanted)
         return wanted
 
@@ -97,7 +100,7 @@ class Purse:
         for limit, used, said in self._limits(self.spent):
             if used >= WARN_AT * limit and said not in self._warned:
                 self._warned.add(said)
-                self._warn(f"{self.whose}: {used / limit:.0%} of {said} is spent")
+                self._warn(self._said(f"{used / limit:.0%} of {said} is spent"))
 
     def _short_of(self, wanted: Amount) -> str:
         """Which limit does not allow it; "" where all do. Unless it is strict, a budget of which anything is
@@ -120,9 +123,17 @@ class Purse:
         if budget.usd is not None:
             yield budget.usd, amount.usd + others.usd, f"the budget of {dollars(budget.usd)}"
         if budget.tokens is not None:
-            yield budget.tokens, amount.tokens + others.tokens, f"the budget of {budget.tokens:,} tokens"
+            yield (
+                budget.tokens,
+                amount.tokens + others.tokens,
+                f"the budget of {_many(budget.tokens, 'token')}",
+            )
         if budget.calls is not None:
-            yield budget.calls, amount.calls + others.calls, f"the budget of {budget.calls:,} calls"
+            yield (
+                budget.calls,
+                amount.calls + others.calls,
+                f"the budget of {_many(budget.calls, 'call')}",
+            )
 
     def _worst(self, request: Request) -> Amount:
         """The most that a call can take. Raises `BudgetSpent` where that has no end."""
@@ -135,7 +146,10 @@ class Purse:
         return amount_of(request, read_at_most(request), written or 0)
 
     def _spent(self, what: str, hint: str) -> BudgetSpent:
-        return BudgetSpent(f"{self.whose}: {what}", hint=hint, ends_run=self.run)
+        return BudgetSpent(self._said(what), hint=hint, ends_run=self.run)
+
+    def _said(self, what: str) -> str:
+        return f"{self.whose}: {what}" if self.whose else what
 
     def _unknown_price(self, model: Model) -> None:
         if self.budget.strict:
@@ -145,7 +159,7 @@ class Purse:
             )
         if model.name not in self._unpriced:
             self._unpriced.add(model.name)
-            self._warn(f"{self.whose}: the price of {model.name!r} is unknown: its calls are not counted")
+            self._warn(self._said(f"the price of {model.name!r} is unknown: its calls are not counted"))
 
 
 class Purses:
@@ -199,6 +213,10 @@ def amount_of(request: Request, read: int, written_each: int) -> Amount:
     if price is not None:
         usd = (read * price.input_per_million + written * price.output_per_million) / 1e6
     return Amount(usd=usd, tokens=read + written, calls=1)
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def read_at_most(request: Request) -> int:

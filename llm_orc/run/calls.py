@@ -58,6 +58,7 @@ class Calls:
     given: Policy = Policy()
     gate: Gate = field(default_factory=Gate)
     recorder: Recorder | None = None
+    can_resume: bool = False
     expectations: Expectations = field(default_factory=Expectations)
 
     async def complete(self, request: Request, attempt: Attempt, policy: Policy) -> Completion:

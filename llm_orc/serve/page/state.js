@@ -106,6 +106,10 @@ const KINDS = {
     run.failedCalls += 1;
   },
   call_retried(run, event, agent) {
+    if (event.cause.kind === "circuit_open") {
+      agent.steps.push(step(event, "wait", `call ${event.call} waits for its host: ${event.cause.message ?? event.cause.kind}`));
+      return;
+    }
     run.retries += 1;
     agent.retries += 1;
     agent.steps.push(step(event, "retry", `call ${event.call} is sent again (${event.attempt}): ${event.cause.message ?? event.cause.kind}`));
