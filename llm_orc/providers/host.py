@@ -11,8 +11,7 @@ import anyio
 
 from llm_orc.domain.calling import Caller, Circuit, CircuitMoved, Throttled
 from llm_orc.domain.completion import Request
-from llm_orc.domain.model import Model
-from llm_orc.domain.policy import HostPolicy, Limits
+from llm_orc.domain.policy import HostPolicy
 from llm_orc.errors import (
     CircuitOpen,
     DeadlinePassed,
@@ -22,6 +21,7 @@ from llm_orc.errors import (
     ServerFailed,
     Unreachable,
 )
+from llm_orc.providers.addresses import limits_of
 from llm_orc.providers.lanes import Lanes
 from llm_orc.providers.rates import Rates, Turn, Turns
 
@@ -36,7 +36,7 @@ class Host:
 
     def __init__(self, name: str, policy: HostPolicy) -> None:
         self.name = name
-        limits = policy.limits.get(name, Limits())
+        limits = limits_of(name, policy.limits)
         self.breaker = Breaker(name, policy.breaker_failures, policy.breaker_seconds)
         self._most: float = limits.concurrency or math.inf
         self._at_once = anyio.CapacityLimiter(self._most)
@@ -147,10 +147,3 @@ class Breaker:
     def _move(self, state: Circuit, caller: Caller) -> None:
         self.state = state
         caller.told(CircuitMoved(host=self._host, state=state))
-
-
-def host_of(model: Model) -> str:
-    """The name under which the limits of a model's host are set: `api.openai.com`, `localhost:8000`."""
-    if model.base_url is None:
-        return model.provider
-    return model.base_url.partition("://")[2].partition("/")[0].rpartition("@")[2]

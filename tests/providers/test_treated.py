@@ -23,7 +23,8 @@ from llm_orc.errors import (
     ServerFailed,
     Unreachable,
 )
-from llm_orc.providers.host import Host, host_of
+from llm_orc.providers.addresses import host_of, limits_of
+from llm_orc.providers.host import Host
 from llm_orc.providers.openai import OpenAI
 from llm_orc.providers.scripted import Scripted
 from llm_orc.providers.treated import Admitted, Patient
@@ -359,7 +360,30 @@ async def test_waiting_for_a_turn_is_told():
 @pytest.mark.parametrize(
     ("address", "name"),
     [("https://api.openai.com/v1", "api.openai.com"), ("http://u:p@localhost:8000/v1", "localhost:8000"),
-     (None, "openai")],
+     (None, "api.openai.com"), ("http://Box:8000", "box:8000"), ("http://[::1]:8000/v1", "[::1]:8000")],
 )  # fmt: skip
 def test_a_host_is_named_by_its_address(address, name):
     assert host_of(Model(name="m", provider="openai", wire_name="m", base_url=address)) == name
+
+
+@pytest.mark.parametrize(
+    ("provider", "address", "keys", "found"),
+    [
+        ("openai", "http://box:8000/v1", ["box:8000", "box"], 1),
+        ("openai", "http://box:8000/v1", ["box:8001", "BOX"], 2),
+        ("openai", "http://[::1]:8000/v1", ["[::1]"], 1),
+        ("openai", "http://127.0.0.1:8000/v1", ["localhost:8000", "127.0.0.1:80", "openai"], None),
+        ("openai", None, ["api.openai.com"], 1),
+        ("openai", None, ["openai"], 1),
+        ("openai", "https://api.openai.com/v1", ["openai"], 1),
+        ("ollama", None, ["gpu:11434"], 1),
+        ("ollama", None, ["ollama"], 1),
+        ("ollama", "http://other:11434", ["ollama", "gpu"], None),
+        ("llamacpp", None, ["llamacpp"], 1),
+    ],
+)
+def test_limits_are_set_by_host_and_port_by_host_or_by_provider(monkeypatch, provider, address, keys, found):
+    monkeypatch.setenv("OLLAMA_HOST", "gpu")
+    limits = {key: Limits(concurrency=number) for number, key in enumerate(keys, 1)}
+    model = Model(name="m", provider=provider, wire_name="m", base_url=address)
+    assert limits_of(host_of(model), limits).concurrency == found
