@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 import anyio
 
 from llm_orc.domain.completion import Provider
-from llm_orc.domain.ensemble import Ensemble, StrategySpec
+from llm_orc.domain.ensemble import Ensemble
 from llm_orc.domain.finding import Finding, fail, ok, warn
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.model import Model
 from llm_orc.errors import AuthenticationFailed, ModelMissing, OrcError
-from llm_orc.orchestrator.completing import llm_works
+from llm_orc.orchestrator.completing import asked_by, llm_works
 from llm_orc.orchestrator.discovery import Server, is_here, is_near
 from llm_orc.providers.addresses import host_of, names_of
 from llm_orc.providers.keys import Key
@@ -72,7 +72,7 @@ class _Group:
 def models_of(ensemble: Ensemble) -> Iterator[Model]:
     """Every model that an ensemble may ask."""
     for llm in llm_works(ensemble):
-        yield from (*llm.models, *llm.fallbacks, *_of_strategy(llm.strategy))
+        yield from asked_by(llm)
 
 
 async def server_findings(orchestrator: Orchestrator, needs: Needs) -> list[Finding]:
@@ -117,13 +117,6 @@ def limit_findings(limits: JsonObject, needs: Needs) -> Iterator[Finding]:
 
 def _known(model: Model) -> Known:
     return model.provider, model.wire_name, model.base_url
-
-
-def _of_strategy(spec: StrategySpec) -> Iterator[Model]:
-    for named in spec.models.values():
-        yield from (named,) if isinstance(named, Model) else named
-    for part in (*spec.parts.values(), *spec.handed_on.values()):
-        yield from _of_strategy(part)
 
 
 def _address(server: Server) -> str:

@@ -10,7 +10,7 @@ import anyio
 
 from llm_orc.domain.completion import Request, Usage
 from llm_orc.domain.expecting import Lengths, input_bytes
-from llm_orc.domain.model import Model
+from llm_orc.domain.model import Model, Sampling
 from llm_orc.domain.policy import Budget
 from llm_orc.domain.text import dollars
 from llm_orc.errors import BudgetSpent
@@ -77,9 +77,11 @@ class Purse:
 
     async def reserve(self, request: Request, expected: Amount) -> Amount:
         """Waits for calls under way where they may leave enough. Raises `BudgetSpent` where nothing does."""
-        if request.model.price is None and self.budget.usd is not None:
+        if self.budget.strict:
+            self._refuse_unbounded(request)
+        elif request.model.price is None and self.budget.usd is not None:
             self._unknown_price(request.model)
-        wanted = self._worst(request) if self.budget.strict else expected
+        wanted = _worst(request) if self.budget.strict else expected
         while (short := self._short_of(wanted)) and self._reserved.calls:
             await self._settled.wait()
         if short:
@@ -135,15 +137,10 @@ class Purse:
                 f"the budget of {_many(budget.calls, 'call')}",
             )
 
-    def _worst(self, request: Request) -> Amount:
-        """The most that a call can take. Raises `BudgetSpent` where that has no end."""
-        written = request.sampling.max_tokens or request.model.context
-        if written is None and (self.budget.tokens is not None or self.budget.usd is not None):
-            raise self._spent(
-                f"a strict budget cannot bound a call of {request.model.name!r}",
-                "give it max_tokens, or its catalogue entry a context",
-            )
-        return amount_of(request, read_at_most(request), written or 0)
+    def _refuse_unbounded(self, request: Request) -> None:
+        found = unbounded(self.budget, request.model, request.sampling)
+        if found is not None:
+            raise self._spent(*found)
 
     def _spent(self, what: str, hint: str) -> BudgetSpent:
         return BudgetSpent(self._said(what), hint=hint, ends_run=self.run)
@@ -152,11 +149,6 @@ class Purse:
         return f"{self.whose}: {what}" if self.whose else what
 
     def _unknown_price(self, model: Model) -> None:
-        if self.budget.strict:
-            raise self._spent(
-                f"a strict budget cannot bound a call of {model.name!r}: its price is unknown",
-                "give its catalogue entry a price",
-            )
         if model.name not in self._unpriced:
             self._unpriced.add(model.name)
             self._warn(self._said(f"the price of {model.name!r} is unknown: its calls are not counted"))
@@ -203,6 +195,24 @@ class Expectations:
 
     def learn(self, request: Request, usage: Usage) -> None:
         self._lengths.learn(request, usage.output_tokens)
+
+
+def unbounded(budget: Budget, model: Model, sampling: Sampling) -> tuple[str, str] | None:
+    """Why a strict budget cannot know what a call may take at worst, and what to do; None where it can."""
+    said = f"a strict budget cannot bound a call of {model.name!r}"
+    if budget.usd is not None and model.price is None:
+        return f"{said}: its price is unknown", "give its catalogue entry a price"
+    if budget.usd is None and budget.tokens is None:
+        return None
+    if sampling.max_tokens is None and model.context is None:
+        return said, "give it max_tokens, or its catalogue entry a context"
+    return None
+
+
+def _worst(request: Request) -> Amount:
+    """The most that a call can take, where that has an end."""
+    written = request.sampling.max_tokens or request.model.context or 0
+    return amount_of(request, read_at_most(request), written)
 
 
 def amount_of(request: Request, read: int, written_each: int) -> Amount:

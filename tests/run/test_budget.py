@@ -14,7 +14,7 @@ from llm_orc import Orchestrator
 from llm_orc.domain.completion import Choice, Completion, Message, Request, Usage
 from llm_orc.domain.model import Model, Price, Sampling
 from llm_orc.domain.policy import Budget
-from llm_orc.errors import BudgetSpent
+from llm_orc.errors import BudgetSpent, UsageFailed
 from llm_orc.providers.scripted import Scripted
 from llm_orc.run.budget import Amount, Expectations, Purse, Purses
 from llm_orc.run.calls import taken_by
@@ -117,17 +117,52 @@ async def test_a_price_that_is_unknown_is_said_and_not_counted_as_nothing(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("model", "budget", "what"),
+    ("top", "each", "config", "what"),
     [
-        ({"provider": "scripted"}, "usd: 1", "its price is unknown"),
-        ({"provider": "scripted"}, "tokens: 9", "a strict budget cannot bound a call of 'm'"),
+        ("budget: {usd: 1, strict: true}", "", "", "a call of 'm': its price is unknown"),
+        ("budget: {tokens: 9, strict: true}", "", "", "a strict budget cannot bound a call of 'm'"),
+        ("", "budget: {tokens: 9, strict: true}", "", "agent 'a0': a strict budget cannot bound"),
+        ("", "", "daily_budget: {tokens: 9, strict: true}", "agent 'a0': a strict budget cannot bound"),
+        (
+            "budget: {tokens: 999, strict: true}",
+            "max_tokens: 5, strategy: {type: best_of, judge: k}",
+            "",
+            "of 'k'",
+        ),
     ],
 )
-async def test_a_strict_budget_makes_no_call_that_it_cannot_bound(tmp_path, model, budget, what):
-    path = project_of(tmp_path, many(1, f"budget: {{{budget}, strict: true}}"), m=model)
+async def test_a_strict_budget_begins_no_run_that_it_cannot_bound(tmp_path, top, each, config, what):
+    """What is wrong with the set-up is known before anything is sent: it is no budget that was spent."""
+    models = {"m": {"provider": "scripted"}, "k": {"provider": "scripted"}}
+    path = project_of(tmp_path, many(2, top, each), config=config or "{}", **models)
+    provider = Scripted(costing(1))
+    async with Orchestrator(tmp_path, providers={"scripted": provider}) as orchestrator:
+        with pytest.raises(UsageFailed, match=what) as refused:
+            await orchestrator.invoke(path, "hi")
+        assert (refused.value.exit_code, provider.requests, orchestrator.runs.newest()) == (2, [], [])
+
+
+async def test_a_strict_budget_around_or_within_an_ensemble_bounds_its_agents(tmp_path):
+    (tmp_path / "inner.yaml").write_text(many(1))
+    (tmp_path / "strict.yaml").write_text(many(1, "budget: {tokens: 9, strict: true}"))
+    path = project_of(
+        tmp_path, "name: outer\nagents:\n  - {name: o, ensemble: strict.yaml}\n", m={"provider": "scripted"}
+    )
+    outer = tmp_path / "outer.yaml"
+    outer.write_text(
+        "name: o\nbudget: {tokens: 9, strict: true}\nagents: [{name: o, ensemble: inner.yaml}]\n"
+    )
+    for file in (path, outer):
+        with pytest.raises(UsageFailed, match="a strict budget cannot bound"):
+            await run(tmp_path, file, costing(1))
+
+
+async def test_a_strict_budget_of_calls_needs_no_prices(tmp_path):
+    path = project_of(
+        tmp_path, many(2, "concurrency: 1\nbudget: {calls: 1, strict: true}"), m={"provider": "scripted"}
+    )
     result, calls, _ = await run(tmp_path, path, costing(1))
-    assert (calls, result.exit_code) == (0, 3)
-    assert what in result.ended_by.message
+    assert (calls, result.exit_code) == (1, 3)
 
 
 async def test_the_budget_of_a_day_holds_for_all_runs(tmp_path):
