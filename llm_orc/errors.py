@@ -117,10 +117,14 @@ class ProviderFailed(OrcError):
 
 
 class Unreachable(ProviderFailed):
-    """No connection, or one that was cut before the reply was complete."""
+    """No connection, or one that was cut before the reply was complete: then the request `was_sent`."""
 
     exit_code = 4
     retryable = True
+
+    def __init__(self, message: str, *, hint: str = "", was_sent: bool = True) -> None:
+        super().__init__(message, hint=hint)
+        self.was_sent = was_sent
 
 
 class RateLimited(ProviderFailed):

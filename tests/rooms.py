@@ -56,7 +56,7 @@ HOMES: dict[str, set[str]] = {
     },
     "sqlite3": {"run", "optimize/calls.py"},
     "tenacity": {"providers/treated.py"},
-    "aiolimiter": {"providers/host.py"},
+    "aiolimiter": {"providers/rates.py"},
     "mcp": {"run/mcp_servers.py", "serve"},
     "httpx": {"providers/http.py"},
     "httpx2": {"providers/http.py"},

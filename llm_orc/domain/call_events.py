@@ -42,7 +42,8 @@ class ModelCalled:
 class ModelAnswered:
     """A request was answered: by the `model`, from the `cache`, or, in a resumed run, from the `journal`.
 
-    What the cache answers costs nothing. `duration_s` holds the `queued_s` that the call waited for its turn.
+    What the cache answers costs nothing. `duration_s` holds the `queued_s` that the call waited for its turn:
+    at its host, and before `ModelCalled`, for money that calls under way held.
     """
 
     type: ClassVar[str] = "model_answered"
@@ -93,7 +94,10 @@ class CallSent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRetried:
-    """A request failed and is sent again, as number `attempt`, after `wait_s` seconds."""
+    """A request failed and is sent again, as number `attempt`, after `wait_s` seconds.
+
+    Where the cause is `circuit_open` nothing was sent: attempt `attempt` waits until its host is asked again.
+    """
 
     type: ClassVar[str] = "call_retried"
     agent: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
@@ -11,13 +11,15 @@ from llm_orc.domain.completion import Completion, Request
 from llm_orc.domain.model import Model
 from llm_orc.domain.outcome import Cause
 from llm_orc.domain.policy import Policy
+from llm_orc.errors import MalformedReply, ProviderFailed, Unreachable
 
 Circuit = Literal["closed", "open", "half_open"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retrying:
-    """An attempt failed; the next one, number `attempt`, follows after `wait_s` seconds."""
+    """An attempt failed; the next one, number `attempt`, follows after `wait_s` seconds. Where a host is left
+    alone nothing was sent, and the number is that of the attempt that waits."""
 
     cause: Cause
     attempt: int
@@ -64,6 +66,13 @@ class Caller(Protocol):
         """Whether another model is asked when this one cannot answer."""
         ...
 
+    def pay(self, send: Callable[[], Awaitable[Completion]]) -> Awaitable[Completion]:
+        """Makes one attempt at the call when a budget allows it, and keeps account of what it took.
+
+        Raises `BudgetSpent` where none does, and what `send` raises.
+        """
+        ...
+
     def sending(self) -> AbstractAsyncContextManager[None]:
         """Entered when a request is about to be sent, left when its reply is there. May never be entered:
         the run is ending."""
@@ -80,6 +89,13 @@ class Answering(Protocol):
     async def complete(self, request: Request) -> Completion:
         """Raises `ProviderFailed` and `DeadlinePassed`."""
         ...
+
+
+def may_be_charged(error: BaseException) -> bool:
+    """Whether a server may have done the work, and want money for it, of a request that ended like this."""
+    if isinstance(error, Unreachable):
+        return error.was_sent
+    return isinstance(error, MalformedReply) or not isinstance(error, ProviderFailed)
 
 
 Connect: TypeAlias = Callable[[Model, Policy, Caller], Answering]

@@ -13,6 +13,7 @@ from llm_orc.domain.ensemble import (
     Loop,
     RouterName,
     RoutingSpec,
+    StrategySpec,
     SubEnsemble,
     Work,
 )
@@ -97,6 +98,18 @@ def llm_works(ensemble: Ensemble) -> Iterator[Llm]:
     """The llm agents of an ensemble and of those within it, as far as the file names them."""
     for agent in ensemble.agents.values():
         yield from _of_work(agent.work)
+
+
+def asked_by(llm: Llm) -> Iterator[Model]:
+    """Every model that an agent may ask."""
+    yield from (*llm.models, *llm.fallbacks, *_of_strategy(llm.strategy))
+
+
+def _of_strategy(spec: StrategySpec) -> Iterator[Model]:
+    for named in spec.models.values():
+        yield from (named,) if isinstance(named, Model) else named
+    for part in (*spec.parts.values(), *spec.handed_on.values()):
+        yield from _of_strategy(part)
 
 
 def _of_work(work: Work) -> Iterator[Llm]:

@@ -15,7 +15,8 @@ from llm_orc.domain.completion import Installed, Message, Provider, Request
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Fleet, Model, Sampling
 from llm_orc.errors import OrcError, ProviderFailed
-from llm_orc.providers.ollama import Ollama, usual_address
+from llm_orc.providers.addresses import ollama_address
+from llm_orc.providers.ollama import Ollama
 from llm_orc.registry import PROVIDERS, find
 from llm_orc.spec.providers import usual_features
 
@@ -40,7 +41,7 @@ class Server:
     @property
     def address(self) -> str:
         """The same for a usual address that is written out."""
-        return (self.base_url or (usual_address() if self.provider == "ollama" else "")).rstrip("/")
+        return (self.base_url or (ollama_address() if self.provider == "ollama" else "")).rstrip("/")
 
     @property
     def host(self) -> str:

@@ -24,7 +24,7 @@ from llm_orc.orchestrator import health_machine as machine
 from llm_orc.orchestrator.completing import llm_works
 from llm_orc.orchestrator.health_gpu import gpu_findings
 from llm_orc.orchestrator.health_journal import journal_findings
-from llm_orc.orchestrator.health_servers import Needs, models_of, near_hosts, server_findings
+from llm_orc.orchestrator.health_servers import Needs, limit_findings, models_of, near_hosts, server_findings
 from llm_orc.spec.catalogue import load_fleet
 from llm_orc.spec.locate import list_ensembles, records_path, user_config_dir
 from llm_orc.spec.settings import Settings
@@ -146,6 +146,8 @@ class _Files:
         if self.settings is not None:
             yield from self._ensembles(self.orchestrator, self.settings, needs)
             yield from self._default(self.orchestrator, needs)
+            if isinstance(self.settings.limits, dict):
+                yield from limit_findings(self.settings.limits, needs)
         yield from anyio.run(partial(_asked, self.orchestrator, needs))
 
     def _ensembles(self, orchestrator: Orchestrator, settings: Settings, needs: Needs) -> Iterator[Finding]:

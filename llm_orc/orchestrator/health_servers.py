@@ -15,12 +15,14 @@ from urllib.parse import urlsplit
 import anyio
 
 from llm_orc.domain.completion import Provider
-from llm_orc.domain.ensemble import Ensemble, StrategySpec
+from llm_orc.domain.ensemble import Ensemble
 from llm_orc.domain.finding import Finding, fail, ok, warn
+from llm_orc.domain.json import JsonObject
 from llm_orc.domain.model import Model
 from llm_orc.errors import AuthenticationFailed, ModelMissing, OrcError
-from llm_orc.orchestrator.completing import llm_works
+from llm_orc.orchestrator.completing import asked_by, llm_works
 from llm_orc.orchestrator.discovery import Server, is_here, is_near
+from llm_orc.providers.addresses import host_of, names_of
 from llm_orc.providers.keys import Key
 from llm_orc.providers.ollama import Ollama
 
@@ -70,7 +72,7 @@ class _Group:
 def models_of(ensemble: Ensemble) -> Iterator[Model]:
     """Every model that an ensemble may ask."""
     for llm in llm_works(ensemble):
-        yield from (*llm.models, *llm.fallbacks, *_of_strategy(llm.strategy))
+        yield from asked_by(llm)
 
 
 async def server_findings(orchestrator: Orchestrator, needs: Needs) -> list[Finding]:
@@ -101,15 +103,20 @@ def near_hosts(needs: Needs) -> list[str]:
     return sorted(host for host in hosts if host and is_near(host) and not is_here(host))
 
 
+def limit_findings(limits: JsonObject, needs: Needs) -> Iterator[Finding]:
+    """Whether each host that has limits is one that a model is asked at."""
+    hosts = sorted({host_of(model) for model in needs.models.values()})
+    known = {name for host in hosts for name in names_of(host)}
+    idle = [name for name in limits if name.lower() not in known]
+    for name in idle:
+        hint = f"hosts of models: {', '.join(hosts)}" if hosts else "no model has a host"
+        yield warn(f"limits of {name}", "no model is served there, so they hold for nothing", hint)
+    if len(limits) > len(idle):
+        yield ok("limits", ", ".join(name for name in limits if name not in idle))
+
+
 def _known(model: Model) -> Known:
     return model.provider, model.wire_name, model.base_url
-
-
-def _of_strategy(spec: StrategySpec) -> Iterator[Model]:
-    for named in spec.models.values():
-        yield from (named,) if isinstance(named, Model) else named
-    for part in (*spec.parts.values(), *spec.handed_on.values()):
-        yield from _of_strategy(part)
 
 
 def _address(server: Server) -> str:

@@ -64,6 +64,7 @@ class Runner:
         run_id: str | None = None,
     ) -> RunResult:
         """The run's result; `run_id` is that of a recorded run that is taken up. Raises `OrcError`."""
+        from llm_orc.orchestrator.bounding import refuse_unbounded
         from llm_orc.plan.task_typing import task_of
         from llm_orc.run.ending import GRACE_SECONDS, Ending
         from llm_orc.run.run import run_ensemble
@@ -77,6 +78,7 @@ class Runner:
         treatment = self._treating.of(
             ensemble, settings, options.policy, options.budget, self._recording.place(settings)
         )
+        refuse_unbounded(ensemble, (treatment.budget, treatment.daily))
         limits = (options.max_seconds, ensemble.timeout_seconds, treatment.budget.seconds)
         ending = Ending(
             interrupt=watch.interrupt,

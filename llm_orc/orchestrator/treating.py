@@ -12,6 +12,7 @@ from llm_orc.domain.json import JsonObject
 from llm_orc.domain.model import Model
 from llm_orc.domain.policy import Budget, HostPolicy, Policy
 from llm_orc.orchestrator.serving import Providers
+from llm_orc.providers.addresses import host_of
 from llm_orc.spec.policy import read_budget, read_hosts, read_policy
 from llm_orc.spec.settings import Settings
 
@@ -35,8 +36,6 @@ class Treating:
 
     def is_down(self, model: Model) -> bool:
         """Whether the model's host failed so often that it is left alone."""
-        from llm_orc.providers.host import host_of
-
         host = self._hosts.get(host_of(model))
         return host is not None and host.breaker.state == "open"
 
@@ -49,7 +48,7 @@ class Treating:
         return Patient(admitted, policy, caller)
 
     def _host(self, model: Model) -> Host:
-        from llm_orc.providers.host import Host, host_of
+        from llm_orc.providers.host import Host
 
         name = host_of(model)
         host = self._hosts.get(name)
@@ -90,6 +89,7 @@ class Treating:
             daily=daily,
             spent_today=spent_today,
             cache=self._cache,
+            keeps_content=settings.keep_content,
         )
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from llm_orc.domain.completion import Choice, Completion, Finish, Installed, Mes
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
 from llm_orc.errors import ContextTooLong, Refused
+from llm_orc.providers.addresses import ANTHROPIC as BASE_URL
 from llm_orc.providers.http import Wire
 from llm_orc.providers.keys import Key, is_same_host
 from llm_orc.providers.lanes import Lanes
@@ -16,7 +17,6 @@ from llm_orc.providers.presence import must_have
 from llm_orc.providers.samples import one_by_one
 from llm_orc.providers.shapes import as_count, as_list, as_object, as_text
 
-BASE_URL = "https://api.anthropic.com"
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
 API_VERSION = "2026-10-21"
 # The API demands a limit; every model it serves can write this much.

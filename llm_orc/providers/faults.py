@@ -89,10 +89,8 @@ class Place:
         hint = "does base_url point at a server of this kind?" if self.over_http else ""
         return MalformedReply(f"{self}: the reply cannot be used: {self.quote(detail)}", hint=hint)
 
-    def late(self, seconds: float) -> DeadlinePassed:
-        return DeadlinePassed(
-            f"{self}: no complete answer within {seconds:g} s", hint="raise timeout_seconds"
-        )
+    def late(self, seconds: float, hint: str = "raise call_timeout_seconds") -> DeadlinePassed:
+        return DeadlinePassed(f"{self}: no complete answer within {seconds:g} s", hint=hint)
 
 
 def one_line(text: str) -> str:

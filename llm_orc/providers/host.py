@@ -8,12 +8,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from time import monotonic
 
 import anyio
-from aiolimiter import AsyncLimiter
 
 from llm_orc.domain.calling import Caller, Circuit, CircuitMoved, Throttled
 from llm_orc.domain.completion import Request
-from llm_orc.domain.model import Model
-from llm_orc.domain.policy import HostPolicy, Limits
+from llm_orc.domain.policy import HostPolicy
 from llm_orc.errors import (
     CircuitOpen,
     DeadlinePassed,
@@ -23,15 +21,14 @@ from llm_orc.errors import (
     ServerFailed,
     Unreachable,
 )
+from llm_orc.providers.addresses import limits_of
 from llm_orc.providers.lanes import Lanes
+from llm_orc.providers.rates import Rates, Turn, Turns
 
-MINUTE = 60.0
 USUAL_PAUSE = 1.0
 """Seconds that a host is left alone that says "too many requests" and not for how long."""
 LONGEST_PAUSE = 120.0
 _BREAKS = (Unreachable, ServerFailed, MalformedReply, DeadlinePassed)
-_CHARACTERS_PER_TOKEN = 4
-_USUAL_OUTPUT = 256
 
 
 class Host:
@@ -39,12 +36,13 @@ class Host:
 
     def __init__(self, name: str, policy: HostPolicy) -> None:
         self.name = name
-        limits = policy.limits.get(name, Limits())
+        limits = limits_of(name, policy.limits)
         self.breaker = Breaker(name, policy.breaker_failures, policy.breaker_seconds)
         self._most: float = limits.concurrency or math.inf
         self._at_once = anyio.CapacityLimiter(self._most)
         self._rates = Rates(limits.requests_per_minute, limits.tokens_per_minute)
         self._of_models: dict[str, Rates] = {}
+        self._turns = Turns()
         self._lanes = Lanes()
         self._pause_until = 0.0
         self._well_since = 0
@@ -52,28 +50,27 @@ class Host:
     @asynccontextmanager
     async def turn(
         self, request: Request, usual_at_once: float, waits: Callable[[], None]
-    ) -> AsyncIterator[None]:
+    ) -> AsyncIterator[Turn]:
         """Waits for a place and for the minute to have room; waiting is no part of a call's deadline.
-        `waits` is called before each wait."""
+
+        `waits` is called before each wait. The turn is told what becomes of the request, so that the minute
+        is settled with what it took.
+        """
         model = request.model
         own = self._of_models.get(model.name)
         if own is None:
             own = self._of_models[model.name] = Rates(model.requests_per_minute, model.tokens_per_minute)
         async with AsyncExitStack() as held:
-            for places in (self._lanes.of(model, usual_at_once), self._at_once):
-                if places.available_tokens < 1:
-                    waits()
-                await held.enter_async_context(places)
-            tokens = _tokens(request)
-            for rates in (own, self._rates):
-                if not rates.have_room(tokens):
-                    waits()
-                await rates.admit(tokens)
+            rates = (own, self._rates)
+            await _placed(held, self._lanes.of(model, usual_at_once), waits)
+            await held.enter_async_context(self._turns.alone(request, rates, waits))
+            await _placed(held, self._at_once, waits)
+            turn = await held.enter_async_context(self._turns.turn(request, rates, waits))
             pause = self._pause_until - monotonic()
             if pause > 0:
                 waits()
             await anyio.sleep(max(0.0, pause))
-            yield
+            yield turn
 
     def answered(self, caller: Caller) -> None:
         """A call went well: a throttled host gets one more at once after as many as it has at once."""
@@ -110,25 +107,10 @@ class Host:
         caller.told(Throttled(host=self.name, at_once=at_once, pause_s=pause))
 
 
-class Rates:
-    """Requests and tokens in a minute."""
-
-    def __init__(self, requests: int | None, tokens: int | None) -> None:
-        self._requests = AsyncLimiter(requests, MINUTE) if requests else None
-        self._tokens = AsyncLimiter(tokens, MINUTE) if tokens else None
-
-    def have_room(self, tokens: int) -> bool:
-        """Whether one more may be sent at once."""
-        if self._requests is not None and not self._requests.has_capacity():
-            return False
-        return self._tokens is None or self._tokens.has_capacity(min(tokens, self._tokens.max_rate))
-
-    async def admit(self, tokens: int) -> None:
-        """Waits until both have room. A request that is larger than a minute's tokens takes all of them."""
-        if self._requests is not None:
-            await self._requests.acquire()
-        if self._tokens is not None:
-            await self._tokens.acquire(min(tokens, self._tokens.max_rate))
+async def _placed(held: AsyncExitStack, places: anyio.CapacityLimiter, waits: Callable[[], None]) -> None:
+    if places.available_tokens < 1:
+        waits()
+    await held.enter_async_context(places)
 
 
 class Breaker:
@@ -177,15 +159,3 @@ class Breaker:
     def _move(self, state: Circuit, caller: Caller) -> None:
         self.state = state
         caller.told(CircuitMoved(host=self._host, state=state))
-
-
-def host_of(model: Model) -> str:
-    """The name under which the limits of a model's host are set: `api.openai.com`, `localhost:8000`."""
-    if model.base_url is None:
-        return model.provider
-    return model.base_url.partition("://")[2].partition("/")[0].rpartition("@")[2]
-
-
-def _tokens(request: Request) -> int:
-    read = sum(len(message.content) for message in request.messages) // _CHARACTERS_PER_TOKEN
-    return read + request.n * (request.sampling.max_tokens or _USUAL_OUTPUT)

@@ -149,6 +149,8 @@ class Wire:
             if response.status_code != 200:
                 raise _error_reply(place, response, data)
             return _read(_understood(data, place), read, place)
+        if method == "GET":
+            raise place.late(seconds, "is the server busy or hanging?")
         raise place.late(seconds)
 
     async def _opened(self, model: str) -> tuple[httpx.AsyncClient, Place]:
@@ -193,7 +195,7 @@ class Wire:
         if isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol):
             return InvalidRequest(f"{place}: the request cannot be sent: {detail}")
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
-            return Unreachable(f"{place}: no connection: {detail}", hint=self._start_hint)
+            return Unreachable(f"{place}: no connection: {detail}", hint=self._start_hint, was_sent=False)
         if isinstance(error, httpx.TimeoutException):
             return place.late(CALL_SECONDS)
         return Unreachable(f"{place}: the connection was cut: {detail}", hint=CUT_HINT)

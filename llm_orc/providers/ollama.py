@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from urllib.parse import urlsplit
 
 from llm_orc.domain.completion import (
     Choice,
@@ -21,6 +19,7 @@ from llm_orc.domain.completion import (
 from llm_orc.domain.embedding import Embedded
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
+from llm_orc.providers.addresses import ollama_address
 from llm_orc.providers.chat import function_tools, token_logprobs
 from llm_orc.providers.http import Wire
 from llm_orc.providers.keys import Key
@@ -29,7 +28,6 @@ from llm_orc.providers.presence import must_have
 from llm_orc.providers.samples import one_by_one
 from llm_orc.providers.shapes import as_count, as_list, as_number, as_object, as_text, as_vector
 
-PORT = 11434
 UNLOAD_SECONDS = 10.0
 # Of `sampling.options`, those that are not the runner's.
 OUTER_OPTIONS = ("think", "truncate", "shift")
@@ -47,7 +45,7 @@ class Ollama:
     def __init__(self, base_url: str | None = None, api_key_env: str | None = None) -> None:
         self._wire = Wire(
             "ollama",
-            base_url or usual_address(),
+            base_url or ollama_address(),
             key=Key(api_key_env),
             start_hint="is the server running? start it with `ollama serve`",
         )
@@ -122,26 +120,6 @@ class Ollama:
 
     async def aclose(self) -> None:
         await self._wire.aclose()
-
-
-def usual_address() -> str:
-    """Where Ollama is when nobody says: `OLLAMA_HOST`, else this machine.
-
-    `OLLAMA_HOST` may be a port, a host, both or a URL; it may say "every address" (0.0.0.0).
-    """
-    host = os.environ.get("OLLAMA_HOST", "")
-    if not host:
-        return f"http://localhost:{PORT}"
-    if "://" in host:
-        return host
-    try:
-        parts = urlsplit(f"http://{host}")
-        name, port = parts.hostname or "localhost", parts.port or PORT
-    except ValueError:  # the first call says that it is no address
-        return f"http://{host}"
-    if name in ("0.0.0.0", "::"):  # a client can only call one address
-        name = "localhost"
-    return f"http://{f'[{name}]' if ':' in name else name}:{port}"
 
 
 def _body(request: Request) -> dict[str, JsonValue]:

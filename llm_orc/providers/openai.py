@@ -9,6 +9,7 @@ from llm_orc.domain.completion import Completion, Installed, Request, Usage
 from llm_orc.domain.embedding import Embedded
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
+from llm_orc.providers.addresses import OPENAI as BASE_URL
 from llm_orc.providers.chat import chat_body, completion_of, piece_of
 from llm_orc.providers.http import Wire
 from llm_orc.providers.keys import Key, is_same_host
@@ -17,7 +18,6 @@ from llm_orc.providers.presence import must_have
 from llm_orc.providers.samples import one_by_one
 from llm_orc.providers.shapes import as_count, as_list, as_object, as_text, as_vector
 
-BASE_URL = "https://api.openai.com/v1"
 KEY_VARIABLE = "OPENAI_API_KEY"
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import random
+from functools import partial
 from time import perf_counter
 
 import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
-from llm_orc.domain.calling import Caller, Queued, Queueing, Retrying
+from llm_orc.domain.calling import Caller, Queued, Queueing, Retrying, may_be_charged
 from llm_orc.domain.completion import Completion, Provider, Request
 from llm_orc.domain.outcome import Cause
 from llm_orc.domain.policy import Policy
@@ -24,7 +25,10 @@ _AT_ONCE = {"ollama": 1}
 
 
 class Admitted:
-    """Each request waits for its host and passes the caller's gate."""
+    """Each request is paid for, waits for its host and passes the caller's gate.
+
+    In this order: nobody who has a place at a host waits for money that others hold.
+    """
 
     def __init__(self, provider: Provider, host: Host, caller: Caller) -> None:
         self._provider = provider
@@ -32,7 +36,10 @@ class Admitted:
         self._caller = caller
 
     async def complete(self, request: Request) -> Completion:
-        """Raises `CircuitOpen`, and what the provider raises."""
+        """Raises `BudgetSpent`, `CircuitOpen`, and what the provider raises."""
+        return await self._caller.pay(partial(self._in_turn, request))
+
+    async def _in_turn(self, request: Request) -> Completion:
         host, caller = self._host, self._caller
         began = perf_counter()
         usual = _AT_ONCE.get(request.model.provider, math.inf)
@@ -44,19 +51,22 @@ class Admitted:
                 has_to_wait = True
                 caller.told(Queueing())
 
-        async with host.turn(request, usual, waits):
+        async with host.turn(request, usual, waits) as turn:
             if has_to_wait:
                 caller.told(Queued(seconds=perf_counter() - began))
             host.breaker.admit(caller)
             try:
                 async with caller.sending():
+                    turn.sent()
                     completion = await self._provider.complete(request)
             except OrcError as error:
+                turn.failed(counted=may_be_charged(error))
                 host.failed(error, caller)
                 raise
             except BaseException:
                 host.breaker.given_up(caller)
                 raise
+            turn.answered(completion)
             host.answered(caller)
             return completion
 
@@ -72,6 +82,7 @@ class Patient:
         self._provider = provider
         self._caller = caller
         self._left = policy.retries or 0
+        self._number = 1
         self._longest = policy.max_wait_seconds or 0.0
 
     async def complete(self, request: Request) -> Completion:
@@ -101,6 +112,7 @@ class Patient:
         if not isinstance(_error(state), CircuitOpen):
             # Waiting until a host is asked again is no attempt.
             self._left -= 1
+            self._number += 1
         if self._left < 0 or state.upcoming_sleep > self._longest:
             return True
         return anyio.current_time() + state.upcoming_sleep >= anyio.current_effective_deadline()
@@ -109,7 +121,7 @@ class Patient:
         error = _error(state)
         cause = Cause(kind=error.kind, message=error.message, hint=error.hint, exit_code=error.exit_code)
         wait = state.upcoming_sleep
-        self._caller.told(Retrying(cause=cause, attempt=state.attempt_number + 1, wait_s=wait))
+        self._caller.told(Retrying(cause=cause, attempt=self._number, wait_s=wait))
 
 
 def _error(state: RetryCallState) -> OrcError:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio
 
 from llm_orc.domain.completion import Request, Usage
-from llm_orc.domain.model import Model
+from llm_orc.domain.expecting import Lengths, input_bytes
+from llm_orc.domain.model import Model, Sampling
 from llm_orc.domain.policy import Budget
 from llm_orc.domain.text import dollars
 from llm_orc.errors import BudgetSpent
 
 WARN_AT = 0.8
-USUAL_OUTPUT = 256
-"""Tokens that an answer is expected to have where nothing says, until one of the model's is known."""
-BYTES_PER_TOKEN = 4
 _PER_MESSAGE = 16
 """Tokens that a chat template may add to each message; more than any that is known."""
 
@@ -38,11 +36,21 @@ class Amount:
         self.calls += sign * other.calls
 
 
+@dataclass(slots=True)
+class Bill:
+    """What an attempt at a call took. `is_open`: it was sent and not answered, and nobody says what it
+    costs."""
+
+    taken: Amount = field(default_factory=Amount)
+    is_open: bool = False
+
+
 class Purse:
     """What one budget holds: what was spent of it, and what is reserved for calls under way.
 
-    `whose` begins the sentences about it. When the `run`'s is spent, the run ends; it knows already what
-    earlier attempts at the run spent. `elsewhere` is what others spend of the same money.
+    `whose` begins the sentences about it; an agent's own has none, since what is said of agents begins with
+    their names. When the `run`'s is spent, the run ends; it knows already what earlier attempts at the run
+    spent. `elsewhere` is what others spend of the same money.
     """
 
     def __init__(
@@ -52,6 +60,7 @@ class Purse:
         warn: Warn,
         *,
         run: bool = False,
+        can_resume: bool = False,
         elsewhere: Callable[[], Amount] | None = None,
     ) -> None:
         self.budget = budget
@@ -59,6 +68,7 @@ class Purse:
         self.run = run
         self.spent = Amount()
         self._reserved = Amount()
+        self._more = "a higher limit lets the run be resumed" if can_resume else "raise the limit"
         self._elsewhere = elsewhere
         self._warn = warn
         self._warned: set[str] = set()
@@ -70,22 +80,24 @@ class Purse:
     ) -> Amount:
         """Waits for calls under way where they may leave enough, and calls `waits` before. Raises
         `BudgetSpent` where nothing does."""
-        if request.model.price is None and self.budget.usd is not None:
+        if self.budget.strict:
+            self._refuse_unbounded(request)
+        elif request.model.price is None and self.budget.usd is not None:
             self._unknown_price(request.model)
-        wanted = self._worst(request) if self.budget.strict else expected
+        wanted = _worst(request) if self.budget.strict else expected
         while (short := self._short_of(wanted)) and self._reserved.calls:
             if waits is not None:
                 waits()
             await self._settled.wait()
         if short:
-            raise self._spent(short, "a higher limit lets the run be resumed")
+            raise self._spent(short, self._more)
         self._reserved.add(wanted)
         return wanted
 
-    def settle(self, reserved: Amount, taken: Amount) -> None:
-        """A call has ended, and took this."""
+    def settle(self, reserved: Amount, bill: Bill) -> None:
+        """An attempt has ended. An open bill takes the worst from a strict budget: what is reserved."""
         self._reserved.add(reserved, -1)
-        self.count(taken)
+        self.count(reserved if bill.is_open and self.budget.strict else bill.taken)
         self._settled.set()
         self._settled = anyio.Event()
 
@@ -95,7 +107,7 @@ class Purse:
         for limit, used, said in self._limits(self.spent):
             if used >= WARN_AT * limit and said not in self._warned:
                 self._warned.add(said)
-                self._warn(f"{self.whose}: {used / limit:.0%} of {said} is spent")
+                self._warn(self._said(f"{used / limit:.0%} of {said} is spent"))
 
     def _short_of(self, wanted: Amount) -> str:
         """Which limit does not allow it; "" where all do. Unless it is strict, a budget of which anything is
@@ -118,32 +130,33 @@ class Purse:
         if budget.usd is not None:
             yield budget.usd, amount.usd + others.usd, f"the budget of {dollars(budget.usd)}"
         if budget.tokens is not None:
-            yield budget.tokens, amount.tokens + others.tokens, f"the budget of {budget.tokens:,} tokens"
-        if budget.calls is not None:
-            yield budget.calls, amount.calls + others.calls, f"the budget of {budget.calls:,} calls"
-
-    def _worst(self, request: Request) -> Amount:
-        """The most that a call can take. Raises `BudgetSpent` where that has no end."""
-        written = request.sampling.max_tokens or request.model.context
-        if written is None and (self.budget.tokens is not None or self.budget.usd is not None):
-            raise self._spent(
-                f"a strict budget cannot bound a call of {request.model.name!r}",
-                "give it max_tokens, or its catalogue entry a context",
+            yield (
+                budget.tokens,
+                amount.tokens + others.tokens,
+                f"the budget of {_many(budget.tokens, 'token')}",
             )
-        return amount_of(request, read_at_most(request), written or 0)
+        if budget.calls is not None:
+            yield (
+                budget.calls,
+                amount.calls + others.calls,
+                f"the budget of {_many(budget.calls, 'call')}",
+            )
+
+    def _refuse_unbounded(self, request: Request) -> None:
+        found = unbounded(self.budget, request.model, request.sampling)
+        if found is not None:
+            raise self._spent(*found)
 
     def _spent(self, what: str, hint: str) -> BudgetSpent:
-        return BudgetSpent(f"{self.whose}: {what}", hint=hint, ends_run=self.run)
+        return BudgetSpent(self._said(what), hint=hint, ends_run=self.run)
+
+    def _said(self, what: str) -> str:
+        return f"{self.whose}: {what}" if self.whose else what
 
     def _unknown_price(self, model: Model) -> None:
-        if self.budget.strict:
-            raise self._spent(
-                f"a strict budget cannot bound a call of {model.name!r}: its price is unknown",
-                "give its catalogue entry a price",
-            )
         if model.name not in self._unpriced:
             self._unpriced.add(model.name)
-            self._warn(f"{self.whose}: the price of {model.name!r} is unknown: its calls are not counted")
+            self._warn(self._said(f"the price of {model.name!r} is unknown: its calls are not counted"))
 
 
 class Purses:
@@ -159,20 +172,17 @@ class Purses:
     @asynccontextmanager
     async def paying(
         self, request: Request, expected: Amount, waits: Callable[[], None] | None = None
-    ) -> AsyncIterator[list[Amount]]:
-        """Reserved in all of them while the block lasts; what the block puts into the list was taken."""
+    ) -> AsyncIterator[Bill]:
+        """Reserved in all of them while the block lasts, which writes the bill."""
         held: list[tuple[Purse, Amount]] = []
-        taken: list[Amount] = []
+        bill = Bill()
         try:
             for purse in self._purses:
                 held.append((purse, await purse.reserve(request, expected, waits)))
-            yield taken
+            yield bill
         finally:
-            total = Amount()
-            for each in taken:
-                total.add(each)
             for purse, reserved in held:
-                purse.settle(reserved, total)
+                purse.settle(reserved, bill)
 
     def recall(self, taken: Amount) -> None:
         """An earlier attempt at the run has paid for it."""
@@ -185,18 +195,31 @@ class Expectations:
     """What a call will take: what is asked, and as much output as the model's answers had so far."""
 
     def __init__(self) -> None:
-        self._written: dict[str, tuple[int, int]] = {}
+        self._lengths = Lengths()
 
     def of(self, request: Request) -> Amount:
-        answers, tokens = self._written.get(request.model.name, (0, 0))
-        usual = tokens / answers if answers else USUAL_OUTPUT
-        if request.sampling.max_tokens is not None:
-            usual = min(usual, request.sampling.max_tokens)
-        return amount_of(request, input_bytes(request) // BYTES_PER_TOKEN, int(usual))
+        return amount_of(request, *self._lengths.of(request))
 
     def learn(self, request: Request, usage: Usage) -> None:
-        answers, tokens = self._written.get(request.model.name, (0, 0))
-        self._written[request.model.name] = (answers + request.n, tokens + usage.output_tokens)
+        self._lengths.learn(request, usage.output_tokens)
+
+
+def unbounded(budget: Budget, model: Model, sampling: Sampling) -> tuple[str, str] | None:
+    """Why a strict budget cannot know what a call may take at worst, and what to do; None where it can."""
+    said = f"a strict budget cannot bound a call of {model.name!r}"
+    if budget.usd is not None and model.price is None:
+        return f"{said}: its price is unknown", "give its catalogue entry a price"
+    if budget.usd is None and budget.tokens is None:
+        return None
+    if sampling.max_tokens is None and model.context is None:
+        return said, "give it max_tokens, or its catalogue entry a context"
+    return None
+
+
+def _worst(request: Request) -> Amount:
+    """The most that a call can take, where that has an end."""
+    written = request.sampling.max_tokens or request.model.context or 0
+    return amount_of(request, read_at_most(request), written)
 
 
 def amount_of(request: Request, read: int, written_each: int) -> Amount:
@@ -209,13 +232,8 @@ def amount_of(request: Request, read: int, written_each: int) -> Amount:
     return Amount(usd=usd, tokens=read + written, calls=1)
 
 
-def input_bytes(request: Request) -> int:
-    """Of all that is sent, in UTF-8."""
-    texts = [message.content for message in request.messages]
-    texts += [str(message.tool_calls) for message in request.messages if message.tool_calls]
-    texts += [str(request.schema)] if request.schema is not None else []
-    texts += [f"{tool.name}{tool.description}{tool.parameters}" for tool in request.tools]
-    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+def _many(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def read_at_most(request: Request) -> int:

@@ -12,7 +12,16 @@ from time import perf_counter, time
 import anyio
 
 from llm_orc.domain.call_events import HeldBy
-from llm_orc.domain.calling import CircuitMoved, Connect, Notice, Queued, Queueing, Retrying, Throttled
+from llm_orc.domain.calling import (
+    CircuitMoved,
+    Connect,
+    Notice,
+    Queued,
+    Queueing,
+    Retrying,
+    Throttled,
+    may_be_charged,
+)
 from llm_orc.domain.completion import Completion, Request, Usage
 from llm_orc.domain.ensemble import Agent
 from llm_orc.domain.events import (
@@ -38,6 +47,9 @@ from llm_orc.run.budget import Amount, Expectations
 from llm_orc.run.gate import Gate
 from llm_orc.run.stream import EventStream
 
+_NOTICED = 0.001
+"""Seconds from which on a wait is one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calls:
@@ -51,6 +63,7 @@ class Calls:
     given: Policy = Policy()
     gate: Gate = field(default_factory=Gate)
     recorder: Recorder | None = None
+    can_resume: bool = False
     expectations: Expectations = field(default_factory=Expectations)
 
     async def complete(self, request: Request, attempt: Attempt, policy: Policy) -> Completion:
@@ -110,44 +123,38 @@ class Calls:
         return output
 
     async def _sent(self, call: _Call, policy: Policy) -> Completion:
-        """Paid for, sent, kept; what fails is kept and told too."""
-        request, attempt = call.request, call.attempt
-        expected = self.expectations.of(request)
+        """Sent, each attempt paid for, and kept; what fails is kept and told too."""
+        request = call.request
         try:
-            async with attempt.purses.paying(request, expected, partial(call.held, "budget")) as taken:
-                call.begin()
-                self.emit(ModelCalled(
-                    agent=attempt.name, call=call.number, model=request.model.name, n=request.n,
-                    request=request,
-                ))  # fmt: skip
-                try:
-                    completion = await self.connect(request.model, policy, call).complete(request)
-                except OrcError:
-                    taken.append(Amount(calls=1))
-                    raise
-                taken.append(taken_by(request, completion.usage))
-                self.expectations.learn(request, completion.usage)
-                cost = cost_of(request.model, completion.usage)
-                call.count(completion, cost, "model")
-                # On the disk before anybody hears of it.
-                await self._keep(call, completion, cost)
+            completion = await self.connect(request.model, policy, call).complete(request)
+            cost = cost_of(request.model, completion.usage)
+            call.count(completion, cost, "model")
+            # On the disk before anybody hears of it.
+            await self._keep(call, completion, cost)
         except BudgetSpent as error:
+            if call.failed_with is not None:
+                # It failed, and there is nothing left for another attempt.
+                await self._failed(call, call.failed_with)
             if error.ends_run:
                 self.gate.close(cause_of(error))
                 await anyio.sleep_forever()
             raise
         except OrcError as error:
-            took, cause = perf_counter() - call.began, cause_of(error)
-            if self.recorder is not None:
-                await self.recorder.record(call.ended(error=cause, duration_s=took))
-            self.emit(ModelFailed(
-                agent=attempt.name, call=call.number, model=request.model.name, cause=cause, duration_s=took
-            ))  # fmt: skip
+            await self._failed(call, error)
             raise
         finally:
             call.leave()
         call.tell(completion, cost, "model")
         return completion
+
+    async def _failed(self, call: _Call, error: OrcError) -> None:
+        took, cause = perf_counter() - call.began, cause_of(error)
+        if self.recorder is not None:
+            await self.recorder.record(call.ended(error=cause, duration_s=took))
+        self.emit(ModelFailed(
+            agent=call.attempt.name, call=call.number, model=call.request.model.name, cause=cause,
+            duration_s=took,
+        ))  # fmt: skip
 
     async def _keep(
         self, call: _Call, completion: Completion, cost: float | None, *, cached: bool = False
@@ -171,7 +178,9 @@ class _Call:
         self._calls = calls
         self._queued = 0.0
         self._is_held = False
+        self._is_sent = False
         self._is_under_way = False
+        self.failed_with: OrcError | None = None
 
     def begin(self) -> None:
         """What a budget forbids is no call."""
@@ -181,9 +190,35 @@ class _Call:
 
     def held(self, why: HeldBy) -> None:
         """It cannot be sent yet."""
-        if not self._is_held:
+        if not self._is_held and not self.number:
             self._is_held = True
             self._calls.emit(CallHeld(agent=self.attempt.name, model=self.request.model.name, why=why))
+
+    async def pay(self, send: Callable[[], Awaitable[Completion]]) -> Completion:
+        """The first attempt that is paid for begins the call; to wait for money is to wait for its turn."""
+        request, calls, began = self.request, self._calls, perf_counter()
+        waits = partial(self.held, "budget")
+        async with self.attempt.purses.paying(request, calls.expectations.of(request), waits) as bill:
+            waited = perf_counter() - began
+            self._queued += waited if waited > _NOTICED else 0.0
+            if not self.number:
+                self.begin()
+                self.began = began
+                calls.emit(ModelCalled(
+                    agent=self.attempt.name, call=self.number, model=request.model.name, n=request.n,
+                    request=request,
+                ))  # fmt: skip
+            self._is_sent = False
+            try:
+                completion = await send()
+            except BaseException as error:
+                if self._is_sent:
+                    bill.taken, bill.is_open = Amount(calls=1), may_be_charged(error)
+                self.failed_with = error if isinstance(error, OrcError) else None
+                raise
+            bill.taken = taken_by(request, completion.usage)
+            calls.expectations.learn(request, completion.usage)
+        return completion
 
     @property
     def has_alternative(self) -> bool:
@@ -192,6 +227,7 @@ class _Call:
     @asynccontextmanager
     async def sending(self) -> AsyncIterator[None]:
         await self._calls.gate.enter()
+        self._is_sent = True
         try:
             yield
         except BaseException:

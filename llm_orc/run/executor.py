@@ -90,7 +90,10 @@ class Executor:
         name = self._within + agent.name
         purse = None
         if agent.budget is not None:
-            purse = Purse(agent.budget, f"agent {name!r}", lambda said: self._warn(name, said))
+            purse = Purse(
+                agent.budget, "", lambda said: self._warn(name, f"agent {name!r}: {said}"),
+                can_resume=self._around.calls.can_resume,
+            )  # fmt: skip
         attempt = Attempt(agent, name, self._purses.and_also(purse))
         try:
             view = view_of(agent, self._inputs, outcomes)
@@ -101,7 +104,8 @@ class Executor:
             with anyio.move_on_after(None if agent.budget is None else agent.budget.seconds) as limit:
                 ended = await self._begun(agent, attempt, view)
             if limit.cancelled_caught and agent.budget is not None:
-                raise BudgetSpent(f"agent {name!r}: the budget of {agent.budget.seconds:g} s is spent")
+                message = f"the budget of {agent.budget.seconds:g} s is spent"
+                raise BudgetSpent(message, hint="raise seconds in its budget")
         except OrcError as error:
             ended = attempt.failed(cause_of(error))
         self._running.pop(agent.name, None)

@@ -142,9 +142,12 @@ async def run_nested(
         raise FlowFailed(f"ensembles run within each other more than {DEEPEST} deep")
     purse, seconds = None, ensemble.timeout_seconds
     if ensemble.budget is not None:
-        whose = f"agent {attempt.name!r}, ensemble {ensemble.name!r}"
+
+        def warn(said: str) -> None:
+            around.emit(Warned(message=f"agent {attempt.name!r}, {said}", agent=attempt.name))
+
         purse = Purse(
-            ensemble.budget, whose, lambda said: around.emit(Warned(message=said, agent=attempt.name))
+            ensemble.budget, f"ensemble {ensemble.name!r}", warn, can_resume=around.calls.can_resume
         )
         seconds = min(filter(None, (seconds, ensemble.budget.seconds)), default=None)
     scheduler, _ = prepare(ensemble, inputs, around, within, attempt.purses.and_also(purse))

@@ -19,7 +19,7 @@ from llm_orc.run.stream import EventStream
 class Treatment:
     """`given` holds whatever agents say, `policy` where they say nothing. `budget` is the run's, `daily` the
     project's for a day; `spent_today` tells what others took of that: dollars, tokens and calls, without
-    those of one attempt at a run."""
+    those of one attempt at a run. `keeps_content`: a recorded run can be resumed."""
 
     connect: Connect
     policy: Policy = Policy()
@@ -28,6 +28,7 @@ class Treatment:
     daily: Budget = Budget()
     spent_today: Callable[[str, int], tuple[float, int, int]] = lambda run_id, attempt: (0.0, 0, 0)
     cache: ProjectCache | None = None
+    keeps_content: bool = True
 
     def calls(self, emit: EventStream, recorder: Recorder | None) -> Calls:
         """Where the calls of one run go through."""
@@ -38,7 +39,11 @@ class Treatment:
             policy=self.policy,
             given=self.given,
             recorder=recorder,
+            can_resume=self._can_resume(recorder),
         )
+
+    def _can_resume(self, recorder: Recorder | None) -> bool:
+        return recorder is not None and self.keeps_content
 
     def purses(self, emit: EventStream, recorder: Recorder | None) -> Purses:
         """What a run is paid from."""
@@ -47,8 +52,9 @@ class Treatment:
             emit(Warned(message=said))
 
         purses: list[Purse] = []
+        can_resume = self._can_resume(recorder)
         if self.budget.limits_calls:
-            purse = Purse(self.budget, "the run", warn, run=True)
+            purse = Purse(self.budget, "the run", warn, run=True, can_resume=can_resume)
             if recorder is not None:
                 past = recorder.spent
                 tokens = past.usage.input_tokens + past.usage.output_tokens
@@ -61,5 +67,8 @@ class Treatment:
                 usd, tokens, calls = self.spent_today(*run)
                 return Amount(usd=usd, tokens=tokens, calls=calls)
 
-            purses.append(Purse(self.daily, "the project's day", warn, run=True, elsewhere=elsewhere))
+            whose = "the project's day"
+            purses.append(
+                Purse(self.daily, whose, warn, run=True, can_resume=can_resume, elsewhere=elsewhere)
+            )
         return Purses(purses)

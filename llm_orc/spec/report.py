@@ -12,7 +12,8 @@ class Report:
     def __init__(self, document: Document) -> None:
         self.document = document
         self._problems: dict[Problem, None] = dict.fromkeys(document.problems)
-        self._final: set[tuple[int, int]] = set()
+        # What cannot be read has no value that could be wrong as well.
+        self._final = {(problem.line, problem.column) for problem in document.problems}
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -165,12 +165,14 @@ def _required(error: ValidationError) -> Iterator[Fault]:
 def _unknown_keys(error: ValidationError) -> Iterator[Fault]:
     known = _schema(error).get("properties", {})
     patterns = _schema(error).get("patternProperties", {})
+    hints = _schema(error).get("x-hints", {})
     for key in _value(error):
         if key not in known and not any(re.search(pattern, key) for pattern in patterns):
             yield Fault(
                 where=(*_place(error), key),
                 message=f"unknown key {shown(key)}",
-                hint=did_you_mean(key, known, otherwise=listed(known, what="known keys", most=8)),
+                hint=hints.get(key)
+                or did_you_mean(key, known, otherwise=listed(known, what="known keys", most=8)),
                 key=True,
             )
 
@@ -183,6 +185,11 @@ def _is_about_name(error: ValidationError) -> bool:
 
 def _wrong_name(error: ValidationError) -> Fault:
     name = str(_value(error))
+    said = _schema(error).get("patternErrorMessage")
+    if said is not None:
+        place, hint = _place(error), str(_schema(error).get("x-hint", ""))
+        message = f"{label(place)}{shown(name) if name else 'an empty key'} {said}"
+        return Fault(where=(*place, name), message=message, hint=hint, key=True)
     known = _rule(error) if error.validator == "enum" else ()
     return Fault(
         where=(*_place(error), name),

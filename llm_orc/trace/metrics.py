@@ -90,6 +90,8 @@ class Metrics:
             self._cost.add(what.cost_usd, given)
 
     def retried(self, what: CallRetried, called: Attributes) -> None:
+        if what.cause.kind == "circuit_open":
+            return  # nothing was sent, and nothing is sent again
         self._retries.add(1, {**_of_call(called), "error.type": what.cause.kind})
 
     def agent(self, what: AgentFinished) -> None:

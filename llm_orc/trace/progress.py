@@ -137,8 +137,8 @@ def warning(what: Unexpected) -> str:
             return message
         case FellBack(agent=agent, model=model, to=other, cause=cause):
             return f"{agent}: {other} is asked instead of {model}: {one_line(cause.message, 200)}"
-        case CallRetried(agent=agent, cause=cause, attempt=attempt, wait_s=wait):
-            return f"{agent}: attempt {attempt} in {seconds(wait)}: {one_line(cause.message, 200)}"
+        case CallRetried(agent=agent, cause=cause):
+            return f"{agent}: {_again(what)}: {one_line(cause.message, 200)}"
         case HostThrottled(host=host, at_once=at_once, pause_s=pause):
             return f"{host} gets too much: {at_once} at once from now on, none for {seconds(pause)}"
         case CircuitChanged(host=host, state="open"):
@@ -147,6 +147,14 @@ def warning(what: Unexpected) -> str:
             return f"{host} is tried again"
         case CircuitChanged(host=host):
             return f"{host} answers again"
+
+
+def _again(what: CallRetried) -> str:
+    """Waiting until a host is asked again is no attempt."""
+    wait = seconds(what.wait_s)
+    if what.cause.kind == "circuit_open":
+        return f"waits {wait} for its host"
+    return f"attempt {what.attempt} in {wait}"
 
 
 def ending(what: RunEnding) -> str:

@@ -222,3 +222,13 @@ def test_every_package_of_a_whole_installation_is_known_by_its_module(llm_orc):
     found = json.loads(llm_orc("doctor", "--json").stdout)
     troubles = [each for each in found if each["what"].startswith("package ")]
     assert troubles == []
+
+
+def test_limits_of_a_host_where_no_model_is_served_are_a_warning(project):
+    project.file(".llm-orc/models.yaml", MODELS.format(url=closed_port().removesuffix("/v1")))
+    limits = "limits: {127.0.0.1: {concurrency: 1}, 'localhost:1': {concurrency: 1}, openai: {}}\n"
+    project.file(".llm-orc/config.yaml", limits)
+    done = project("doctor")
+    assert "no model is served there" in one(said(done, "warn"), "limits of localhost:1: ")
+    assert "(hosts of models: 127.0.0.1:" in one(said(done, "warn"), "limits of localhost:1: ")
+    assert one(said(done, "ok"), "limits: ") == "limits: 127.0.0.1, openai"

@@ -178,3 +178,47 @@ def test_an_interrupted_call_hangs_up(llm_orc, faulty_server, number):
     assert (process.returncode, output) == (130, "first:\ndone\n")
     assert errors.startswith("error: interrupted\nhint: `llm-orc runs resume ")
     assert faulty_server.hung_up.wait(DEADLINE)
+
+
+def test_a_call_that_takes_too_long_names_the_setting_that_bounds_it(llm_orc, faulty_server):
+    faulty_server.script(Reply(hang=True))
+    llm_orc.ensemble(served(faulty_server.openai_url, call_timeout_seconds=1))
+    done = llm_orc("invoke", "e.yaml", "x", "--quiet")
+    assert done.stderr.endswith("no complete answer within 1 s\nhint: raise call_timeout_seconds\n")
+
+
+@pytest.mark.parametrize(
+    ("budget", "wait", "said"),
+    [
+        ({"seconds": 0.2}, 3600, "the budget of 0.2 s is spent\nhint: raise seconds in its budget\n"),
+        ({"calls": 1}, 0, "the budget of 1 call does not allow another call\nhint: a higher limit"),
+    ],
+)
+def test_a_spent_budget_of_an_agent_names_the_agent_once(llm_orc, budget, wait, said):
+    """The answer is no JSON, so that it is asked for again."""
+    schema = {"type": "object"}
+    llm_orc.ensemble(agent("a", "no", wait=wait, budget=budget, output_schema=schema))
+    done = llm_orc("invoke", "e.yaml", "x")
+    assert f"\nerror: agent 'a': {said}" in f"\n{done.stderr}"
+
+
+def test_waiting_for_a_host_that_is_left_alone_is_no_attempt(llm_orc, faulty_server):
+    faulty_server.script(Reply(status=500))
+    # Longer than the pause before the first retry can be.
+    llm_orc.file(".llm-orc/config.yaml", "breaker: {failures: 1, seconds: 1.5}\n")
+    llm_orc.ensemble(served(faulty_server.openai_url))
+    done = llm_orc("invoke", "e.yaml", "x", "--retries", "1", "--output-format", "jsonl", "--verbose")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    retried = [event for event in events if event["type"] == "call_retried"]
+    assert (done.returncode, {event["attempt"] for event in retried}) == (0, {2})
+    waits = [line for line in done.stderr.splitlines() if " in a row and is left alone" in line]
+    assert len(waits) == len(retried) - 1 > 0
+    assert all(line.startswith("warning: a: waits ") for line in waits)
+
+
+def test_what_cannot_be_resumed_is_not_said_to_be(llm_orc):
+    llm_orc.file(".llm-orc/config.yaml", "keep_content: false\n")
+    llm_orc.ensemble(agent("a", "one"), agent("b", "two"))
+    done = llm_orc("invoke", "e.yaml", "x", "--max-calls", "1", "--concurrency", "1", "--quiet")
+    budget = "error: the run: the budget of 1 call does not allow another call"
+    assert (done.returncode, done.stderr) == (3, f"{budget}\nhint: raise the limit\n")

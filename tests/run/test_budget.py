@@ -14,10 +14,12 @@ from llm_orc import Orchestrator
 from llm_orc.domain.completion import Choice, Completion, Message, Request, Usage
 from llm_orc.domain.model import Model, Price, Sampling
 from llm_orc.domain.policy import Budget
-from llm_orc.errors import BudgetSpent
+from llm_orc.errors import BudgetSpent, UsageFailed
 from llm_orc.providers.scripted import Scripted
 from llm_orc.run.budget import Amount, Expectations, Purse, Purses
 from llm_orc.run.calls import taken_by
+from tests.cli.command_line import closed_port
+from tests.servers.faulty import Reply
 
 PRICED = {"provider": "scripted", "price": {"input": 1_000_000, "output": 1_000_000}, "context": 100}
 
@@ -115,17 +117,52 @@ async def test_a_price_that_is_unknown_is_said_and_not_counted_as_nothing(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("model", "budget", "what"),
+    ("top", "each", "config", "what"),
     [
-        ({"provider": "scripted"}, "usd: 1", "its price is unknown"),
-        ({"provider": "scripted"}, "tokens: 9", "a strict budget cannot bound a call of 'm'"),
+        ("budget: {usd: 1, strict: true}", "", "", "a call of 'm': its price is unknown"),
+        ("budget: {tokens: 9, strict: true}", "", "", "a strict budget cannot bound a call of 'm'"),
+        ("", "budget: {tokens: 9, strict: true}", "", "agent 'a0': a strict budget cannot bound"),
+        ("", "", "daily_budget: {tokens: 9, strict: true}", "agent 'a0': a strict budget cannot bound"),
+        (
+            "budget: {tokens: 999, strict: true}",
+            "max_tokens: 5, strategy: {type: best_of, judge: k}",
+            "",
+            "of 'k'",
+        ),
     ],
 )
-async def test_a_strict_budget_makes_no_call_that_it_cannot_bound(tmp_path, model, budget, what):
-    path = project_of(tmp_path, many(1, f"budget: {{{budget}, strict: true}}"), m=model)
+async def test_a_strict_budget_begins_no_run_that_it_cannot_bound(tmp_path, top, each, config, what):
+    """What is wrong with the set-up is known before anything is sent: it is no budget that was spent."""
+    models = {"m": {"provider": "scripted"}, "k": {"provider": "scripted"}}
+    path = project_of(tmp_path, many(2, top, each), config=config or "{}", **models)
+    provider = Scripted(costing(1))
+    async with Orchestrator(tmp_path, providers={"scripted": provider}) as orchestrator:
+        with pytest.raises(UsageFailed, match=what) as refused:
+            await orchestrator.invoke(path, "hi")
+        assert (refused.value.exit_code, provider.requests, orchestrator.runs.newest()) == (2, [], [])
+
+
+async def test_a_strict_budget_around_or_within_an_ensemble_bounds_its_agents(tmp_path):
+    (tmp_path / "inner.yaml").write_text(many(1))
+    (tmp_path / "strict.yaml").write_text(many(1, "budget: {tokens: 9, strict: true}"))
+    path = project_of(
+        tmp_path, "name: outer\nagents:\n  - {name: o, ensemble: strict.yaml}\n", m={"provider": "scripted"}
+    )
+    outer = tmp_path / "outer.yaml"
+    outer.write_text(
+        "name: o\nbudget: {tokens: 9, strict: true}\nagents: [{name: o, ensemble: inner.yaml}]\n"
+    )
+    for file in (path, outer):
+        with pytest.raises(UsageFailed, match="a strict budget cannot bound"):
+            await run(tmp_path, file, costing(1))
+
+
+async def test_a_strict_budget_of_calls_needs_no_prices(tmp_path):
+    path = project_of(
+        tmp_path, many(2, "concurrency: 1\nbudget: {calls: 1, strict: true}"), m={"provider": "scripted"}
+    )
     result, calls, _ = await run(tmp_path, path, costing(1))
-    assert (calls, result.exit_code) == (0, 3)
-    assert what in result.ended_by.message
+    assert (calls, result.exit_code) == (1, 3)
 
 
 async def test_the_budget_of_a_day_holds_for_all_runs(tmp_path):
@@ -153,10 +190,10 @@ async def test_a_strict_budget_is_never_exceeded(limit, calls):
     async def call(most: int, written: int) -> None:
         request = Request(model=MODEL, messages=(Message("user", "hi"),), sampling=Sampling(max_tokens=most))
         try:
-            async with purses.paying(request, expectations.of(request)) as taken:
+            async with purses.paying(request, expectations.of(request)) as bill:
                 await anyio.lowlevel.checkpoint()
                 usage = Usage(input_tokens=2, output_tokens=min(most, written))
-                taken.append(taken_by(request, usage))
+                bill.taken = taken_by(request, usage)
         except BudgetSpent:
             refused.append(most)
         assert purse.spent.usd <= limit
@@ -175,7 +212,113 @@ async def test_what_is_reserved_is_given_back():
     with pytest.raises(ZeroDivisionError):
         async with Purses([purse]).paying(request, Amount(calls=1)):
             raise ZeroDivisionError
-    async with Purses([purse]).paying(request, Amount(calls=1)) as taken:
-        taken.append(Amount(calls=1))
+    async with Purses([purse]).paying(request, Amount(calls=1)) as bill:
+        bill.taken = Amount(calls=1)
     with pytest.raises(BudgetSpent, match="does not allow another call"):
         await purse.reserve(request, Amount(calls=1))
+
+
+def served_by(url: str, **more) -> dict:
+    return {"provider": "openai", "name": "m", "base_url": url, **more}
+
+
+HASTY = "retries: 3\ncall_timeout_seconds: 0.3\n"
+
+
+@pytest.mark.parametrize(
+    ("reply", "budget", "sent", "ended"),
+    [
+        (Reply(hang=True), {"calls": 1}, 1, True),
+        (Reply(hang=True), {"calls": 2}, 2, True),
+        (Reply(keep=20), {"calls": 2}, 2, True),
+        (Reply(status=500), {"calls": 2}, 2, True),
+        # An attempt costs at most 7 + 32 + 10 = 49 tokens; what was cut counts as if it had.
+        (Reply(hang=True), {"tokens": 60, "strict": True}, 1, True),
+        (Reply(keep=20), {"usd": 60, "strict": True}, 1, True),
+        (Reply(body=b"{not json"), {"tokens": 60, "strict": True}, 1, True),
+        # These cost nothing; nor does anything where the budget is not strict.
+        (Reply(status=500), {"tokens": 60, "strict": True}, 4, False),
+        (Reply(status=429, headers={"retry-after": "0"}), {"usd": 60, "strict": True}, 4, False),
+        (Reply(hang=True), {"tokens": 60}, 4, False),
+    ],
+)
+async def test_each_attempt_that_is_sent_is_paid_for(
+    tmp_path, faulty_server, monkeypatch, reply, budget, sent, ended
+):
+    monkeypatch.delenv("LLM_ORC_RETRIES")
+    monkeypatch.setattr("llm_orc.providers.treated.FIRST_WAIT", 0.0)
+    faulty_server.script(*[reply] * 4)
+    model = served_by(faulty_server.openai_url, price={"input": 1_000_000, "output": 1_000_000})
+    text = many(1, f"budget: {json.dumps(budget)}", "max_tokens: 10")
+    path = project_of(tmp_path, text, config=HASTY, m=model)
+    events = []
+    async with Orchestrator(tmp_path) as orchestrator:
+        result = await orchestrator.invoke(path, "hi", observers=[events.append])
+        (kept,) = orchestrator.runs.newest()
+    told = [event.what.type for event in events]
+    assert (len(faulty_server.received), told.count("call_retried")) == (sent, min(sent, 3))
+    assert (told.count("model_called"), told.count("model_failed"), kept.calls) == (1, 1, 1)
+    assert (result.ended_by is not None, result.exit_code) == (ended, 3 if ended else result.exit_code)
+    assert not ended or "does not allow another call" in result.ended_by.message
+
+
+async def test_no_connection_is_a_call_that_costs_nothing(tmp_path, monkeypatch):
+    monkeypatch.delenv("LLM_ORC_RETRIES")
+    monkeypatch.setattr("llm_orc.providers.treated.FIRST_WAIT", 0.0)
+    model = served_by(closed_port(), context=100)
+    for budget, ended in (({"tokens": 150, "strict": True}, False), ({"calls": 2}, True)):
+        (folder := tmp_path / str(ended)).mkdir()
+        path = project_of(folder, many(1, f"budget: {json.dumps(budget)}"), config=HASTY, m=model)
+        async with Orchestrator(folder) as orchestrator:
+            result = await orchestrator.invoke(path, "hi")
+        assert (result.ended_by is not None) == ended
+
+
+async def test_an_agent_that_cannot_pay_for_another_attempt_fails(tmp_path, faulty_server, monkeypatch):
+    monkeypatch.delenv("LLM_ORC_RETRIES")
+    monkeypatch.setattr("llm_orc.providers.treated.FIRST_WAIT", 0.0)
+    faulty_server.script(*[Reply(status=500)] * 4)
+    text = many(1, each="budget: {calls: 2}")
+    path = project_of(tmp_path, text, config=HASTY, m=served_by(faulty_server.openai_url))
+    async with Orchestrator(tmp_path) as orchestrator:
+        result = await orchestrator.invoke(path, "hi")
+    assert (len(faulty_server.received), result.status) == (2, "failed")
+    assert result.agents["a0"].cause.kind == "budget_spent"
+
+
+async def test_a_call_that_is_cancelled_is_paid_for(tmp_path, faulty_server):
+    """By its agent's timeout, after which another one asks."""
+    faulty_server.script(Reply(hang=True))
+    path = project_of(
+        tmp_path,
+        "name: e\nbudget: {calls: 1}\nagents:\n"
+        "  - {name: a, model: m, timeout_seconds: 0.3, on_failure: {default: none}}\n"
+        "  - {name: b, model: m, depends_on: [a]}\n",
+        m=served_by(faulty_server.openai_url),
+    )
+    async with Orchestrator(tmp_path) as orchestrator:
+        result = await orchestrator.invoke(path, "hi")
+    assert (len(faulty_server.received), result.exit_code) == (1, 3)
+
+
+async def test_waiting_for_money_that_others_hold_is_waiting_for_a_turn(tmp_path, faulty_server):
+    """The budget allows one call at a time: the second is sent when the first has cost little."""
+    faulty_server.script(Reply(held=True))
+    model = served_by(faulty_server.openai_url, context=100)
+    path = project_of(tmp_path, many(2, "budget: {tokens: 150, strict: true}"), m=model)
+    events, result = [], []
+
+    async def observe() -> None:
+        async with Orchestrator(tmp_path) as orchestrator:
+            result.append(await orchestrator.invoke(path, "hi", observers=[events.append]))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(observe)
+        await anyio.to_thread.run_sync(faulty_server.arrived.wait, 20)
+        # Long enough to be told apart from waits that are none.
+        await anyio.sleep(0.05)
+        assert [event.what.type for event in events].count("model_called") == 1
+        faulty_server.release()
+    first, second = (event.what for event in events if event.what.type == "model_answered")
+    assert (first.queued_s, result[0].status) == (0.0, "succeeded")
+    assert second.duration_s > second.queued_s > 0.01

@@ -65,6 +65,10 @@ def test_a_problem_of_an_output_schema_is_reported_inside_of_it(
             "2:15: usd: expected more than 0, got the number 0",
         ),
         (
+            "name: t\nbudget: {usd: .inf}\nagents: [{name: a}]\n",
+            "2:15: infinity and 'not a number' cannot be used",
+        ),
+        (
             "name: t\nname: u\nagents: [{name: a}]\n",
             "2:1: the key 'name' is given twice (first at line 1, column 1)",
         ),

@@ -117,6 +117,29 @@ def test_the_problems_of_both_files_are_reported(project: Path, user: Path) -> N
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("limits:\n  http://x:1/v1: {concurrency: 1}\n", "2:3: limits: 'http://x:1/v1' is no host ({})"),
+        ("limits: {x/v1: {concurrency: 1}}\n", "1:10: limits: 'x/v1' is no host ({})"),
+        ("limits: {'': {concurrency: 1}}\n", "1:10: limits: an empty key is no host ({})"),
+        (
+            "daily_budget: {usd: 1, seconds: 60}\n",
+            "1:24: unknown key 'seconds' (seconds are the deadline of a run: write them in a 'budget')",
+        ),
+    ],
+)
+def test_limits_that_could_never_hold_are_refused(project: Path, text: str, problem: str) -> None:
+    file = project / ".llm-orc" / "config.yaml"
+    file.write_text(text)
+    hint = "write the host and port of base_url, such as localhost:8000"
+
+    with pytest.raises(InvalidFile) as caught:
+        load_settings(project, None, {}, {})
+
+    assert str(caught.value) == f"{file}:{problem.format(hint)}"
+
+
 def test_settings_and_places_load_no_library_that_they_do_not_need(tmp_path: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path; from llm_orc.spec import locate, settings\n"

@@ -131,6 +131,12 @@ const KINDS = {
     run.calls += 1;
   },
   call_retried(run, event, agent, ts) {
+    if (event.cause.kind === "circuit_open") {
+      const why = `call ${event.call} waits for its host: ${event.cause.message ?? event.cause.kind}`;
+      agent.open.get(event.call)?.waits.push({ from: ts, to: ts + event.wait_s, why });
+      agent.steps.push(step(event, "wait", why));
+      return;
+    }
     run.retries += 1;
     agent.retries += 1;
     agent.open.get(event.call)?.waits.push({ from: ts, to: ts + event.wait_s, why: `paused before attempt ${event.attempt}: ${event.cause.message ?? event.cause.kind}`, after: "failure" });
