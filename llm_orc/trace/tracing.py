@@ -152,7 +152,10 @@ class SpanFile:
         self._lost = ""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: TextIO = path.open("a", encoding="utf-8", errors="backslashreplace")
+            # Only for its owner, as the journal: spans may hold what was said.
+            self._file: TextIO = open(  # noqa: SIM115 - open until `close`; a path has no opener
+                path, "a", encoding="utf-8", errors="backslashreplace", opener=partial(os.open, mode=0o600)
+            )
         except OSError as error:
             raise UsageFailed(
                 f"the trace cannot be written to {path}: {error.strerror}", hint="name another file"

@@ -41,6 +41,17 @@ def test_a_file_gets_a_line_per_span_and_an_export_of_the_run_is_the_same(llm_or
     ]
 
 
+def test_files_of_traces_and_exports_are_their_owners_alone_unless_they_were_there(llm_orc):
+    (llm_orc.folder / ".llm-orc").mkdir()
+    llm_orc.ensemble(agent())
+    llm_orc.file("mine.jsonl", "").chmod(0o640)
+    for file in ("t.jsonl", "mine.jsonl"):
+        llm_orc("invoke", "e.yaml", "hello", "--trace", file)
+    llm_orc("runs", "export", "last", "--format", "otlp", "--output", "again.jsonl")
+    modes = {file.name: file.stat().st_mode & 0o777 for file in llm_orc.folder.glob("*.jsonl")}
+    assert modes == {"t.jsonl": 0o600, "again.jsonl": 0o600, "mine.jsonl": 0o640}
+
+
 def test_a_run_that_was_killed_can_be_exported_too(llm_orc, faulty_server):
     (llm_orc.folder / ".llm-orc").mkdir()
     llm_orc.ensemble(
