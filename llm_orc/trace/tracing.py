@@ -12,12 +12,7 @@ from time import time
 from typing import TextIO
 
 from opentelemetry import trace as current
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import (
-    ConsoleMetricExporter,
-    MetricExporter,
-    PeriodicExportingMetricReader,
-)
+from opentelemetry.sdk.metrics.export import ConsoleMetricExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.sampling import Decision
@@ -31,7 +26,7 @@ from llm_orc.trace.console import Tree
 from llm_orc.trace.content import Content
 from llm_orc.trace.metrics import Metrics
 from llm_orc.trace.otlp_json import line
-from llm_orc.trace.sending import Complaints, Sender, metric_exporter, send_metrics
+from llm_orc.trace.sending import MetricSender, Sender, Watch, end_patiently, told
 from llm_orc.trace.spans import SpanMaker
 
 CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
@@ -54,7 +49,7 @@ class Tracing:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._environ = environ
-        self._complaints = Complaints()
+        self._watch = Watch()
         self._resource = resource(environ)
         # The SDK reads the sampler's variables; it makes no spans here (see `spans`).
         self._sampler = TracerProvider(resource=self._resource, shutdown_on_exit=False).sampler
@@ -63,7 +58,7 @@ class Tracing:
         self._senders: list[Sender] = []
         self._files: list[SpanFile] = []
         self._sinks = [self._sink(name) for name in traces]
-        self._meters: tuple[MeterProvider, MetricExporter] | None = None
+        self._meters: MetricSender | None = None
         self._metrics = self._measured(metrics)
 
     def begin(self, ensemble: str) -> tuple[Trace, TracedRun]:
@@ -85,12 +80,10 @@ class Tracing:
     def close(self) -> tuple[str, ...]:
         """Send what is left, and wait for it; what was lost and why, one line each."""
         self._behind.close()
-        lost = [*(sender.close() for sender in self._senders), *(file.close() for file in self._files)]
-        if self._meters is not None:
-            said = send_metrics(*self._meters, self._complaints)
-            hint = " (OTEL_METRICS_EXPORTER=none sends none)"
-            lost.append(said and said + hint)
-        self._complaints.close()
+        lost = [file.close() for file in self._files]
+        end_patiently([*self._senders, *([] if self._meters is None else [self._meters])], self._watch)
+        lost += told(self._senders, self._meters, self._watch)
+        self._watch.close()
         return tuple(filter(None, lost))
 
     def _ended(self, span: ReadableSpan) -> None:
@@ -101,7 +94,7 @@ class Tracing:
         if name == "console":
             return Tree(lambda text: print(text, file=sys.stderr))  # noqa: T201 - what the user asked for
         if name == "otlp":
-            self._senders.append(Sender(self._environ, self._complaints))
+            self._senders.append(Sender(self._environ, self._watch))
             return self._senders[-1].send
         self._files.append(SpanFile(Path(name)))
         return self._files[-1].write
@@ -109,15 +102,10 @@ class Tracing:
     def _measured(self, names: tuple[str, ...]) -> Metrics | None:
         if not names:
             return None
-        exporter = (
-            ConsoleMetricExporter(sys.stderr) if names == ("console",) else metric_exporter(self._environ)
-        )
-        provider = MeterProvider(
-            [PeriodicExportingMetricReader(exporter)], resource=self._resource, shutdown_on_exit=False
-        )
-        self._meters = provider, exporter
+        to = ConsoleMetricExporter(sys.stderr) if names == ("console",) else None
+        self._meters = MetricSender(self._environ, self._watch, self._resource, to)
         latest = "gen_ai_latest_experimental" in self._environ.get(_STABILITY, "")
-        return Metrics(provider.get_meter("llm_orc"), latest=latest)
+        return Metrics(self._meters.provider.get_meter("llm_orc"), latest=latest)
 
     def _samples(self, trace_id: str, around: Trace | None, name: str) -> bool:
         context = None
