@@ -23,6 +23,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from llm_orc.errors import NotAvailable, UsageFailed
+from llm_orc.trace.environment import check_metrics, check_sending, named, number
 
 PATIENCE_SECONDS = 2.0
 """How long the end of a process waits for a collector that takes nothing."""
@@ -31,6 +32,8 @@ LONGEST_SECONDS = 30.0
 _LETTING_GO_SECONDS = 0.2
 _QUEUE = 1_000_000
 """Spans that may wait. The SDK's default is 2048: a run with many samples makes that in a second."""
+_BATCH = 512
+"""The SDK's default."""
 _TRANSIENT = re.compile(r"Transient error (.*) encountered while", re.DOTALL)
 _QUIET = logging.NullHandler()
 _ROOMS = {
@@ -100,8 +103,10 @@ class Sender:
     def __init__(self, environ: Mapping[str, str], watch: Watch) -> None:
         self._exporter = _Spans(_exporter("trace_exporter", "OTLPSpanExporter", "TRACES", environ), watch)
         self.place = _place("TRACES", environ)
-        limited = "OTEL_BSP_MAX_QUEUE_SIZE" in environ
-        self._processor = BatchSpanProcessor(self._exporter, max_queue_size=None if limited else _QUEUE)
+        queue = number(environ, "OTEL_BSP_MAX_QUEUE_SIZE", _QUEUE)
+        batch = number(environ, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", _BATCH)
+        # A batch that is larger than the queue would be an error of the SDK's.
+        self._processor = BatchSpanProcessor(self._exporter, queue, max_export_batch_size=min(queue, batch))
         self._given = 0
 
     def send(self, span: ReadableSpan) -> None:
@@ -128,6 +133,7 @@ class MetricSender:
     def __init__(
         self, environ: Mapping[str, str], watch: Watch, resource: Resource, to: MetricExporter | None = None
     ) -> None:
+        check_metrics(environ)
         exporter = to or _exporter("metric_exporter", "OTLPMetricExporter", "METRICS", environ)
         self._exporter = _Points(exporter, watch)
         self.place = _place("METRICS", environ)
@@ -255,27 +261,25 @@ class _Points(MetricExporter):
 
 
 def _exporter(module: str, name: str, signal: str, environ: Mapping[str, str]) -> Any:  # noqa: ANN401
-    """Raises `UsageFailed` for an unknown protocol or a bad variable, `NotAvailable` without the package."""
-    variable = "OTEL_EXPORTER_OTLP_PROTOCOL"
-    protocol = (
-        environ.get(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL") or environ.get(variable) or "http/protobuf"
-    )
-    room = _ROOMS.get(protocol.strip())
-    if room is None:
-        raise UsageFailed(f"{variable} is {protocol!r}", hint=f"it may be {' or '.join(_ROOMS)}")
+    """Raises `UsageFailed` for a variable that cannot be used, `NotAvailable` without the package."""
+    protocol = check_sending(signal, environ)
     try:
-        exporter = getattr(import_module(f"{room}.{module}"), name)
+        room = import_module(f"{_ROOMS[protocol]}.{module}")
     except ImportError as error:
         raise NotAvailable(
             "traces cannot be sent: the OTLP exporter is not installed",
             hint="pip install 'llm-orc[otlp]'; --trace none does without",
         ) from error
+    given: dict[str, Any] = {}
+    if protocol == "grpc" and environ.get(named(signal, environ, "COMPRESSION"), "").strip() == "none":
+        # What the conventions call none, this exporter does not know by that name.
+        given["compression"] = room.Compression.NoCompression
     try:
-        return exporter()
-    except ValueError as error:
+        return getattr(room, name)(**given)
+    except Exception as error:
+        # It does nothing but read its variables: what it raises is about one of them.
         raise UsageFailed(f"the OTEL_EXPORTER_OTLP_ variables cannot be used: {error}") from error
 
 
 def _place(signal: str, environ: Mapping[str, str]) -> str:
-    own, base = f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"
-    return environ.get(own) or environ.get(base) or "the default address"
+    return environ.get(named(signal, environ, "ENDPOINT"), "").strip() or "the default address"

@@ -14,7 +14,7 @@ from typing import TextIO
 from opentelemetry import trace as current
 from opentelemetry.sdk.metrics.export import ConsoleMetricExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
-from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
@@ -24,6 +24,7 @@ from llm_orc.errors import UsageFailed
 from llm_orc.trace.behind import Behind
 from llm_orc.trace.console import Tree
 from llm_orc.trace.content import Content
+from llm_orc.trace.environment import longest_text
 from llm_orc.trace.metrics import Metrics
 from llm_orc.trace.otlp_json import line
 from llm_orc.trace.sending import MetricSender, Sender, Watch, end_patiently, told
@@ -37,7 +38,8 @@ class Tracing:
     """Made once per process, before anything is run; `close` sends what is left.
 
     `traces` and `metrics` name where they go: `console` (standard error), `otlp`, or the path of a file.
-    Raises `UsageFailed` for a file that cannot be written, and what `Sender` raises.
+    Raises `UsageFailed` for a file that cannot be written and for variables of OpenTelemetry's that cannot be
+    used, `NotAvailable` where what sends is not installed.
     """
 
     def __init__(
@@ -178,7 +180,7 @@ def resource(environ: Mapping[str, str]) -> Resource:
 def content(redact: Callable[[str], str], environ: Mapping[str, str]) -> Content:
     """Whether prompts and answers are wanted, by the conventions' variable; `true` is its older value."""
     wanted = environ.get(CAPTURE, "").strip().lower() in ("span_only", "span_and_event", "true")
-    return Content(wanted=wanted, redact=redact, longest=SpanLimits().max_span_attribute_length)
+    return Content(wanted=wanted, redact=redact, longest=longest_text(environ))
 
 
 def _current() -> Trace | None:
