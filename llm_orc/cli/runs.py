@@ -135,7 +135,7 @@ def export_runs(run: str | None, everything: bool, form: str, output: Path | Non
         settings = orchestrator.settings
         lines = (line for name in names for line in otlp_lines(recorded.happened(name), settings))
     if output is not None:
-        write_atomically(output, "".join(f"{line}\n" for line in lines))
+        write_atomically(output, "".join(f"{line}\n" for line in lines), private=True)
         return
     for line in lines:
         click.echo(line)

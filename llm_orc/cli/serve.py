@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,7 @@ def serve(
     It can be reached from this machine only. With another --host a token is needed: one is made, and
     printed as part of the link, unless --token gives it.
     """
+    from llm_orc.orchestrator.showing import check_journal
     from llm_orc.serve.access import SHORTEST_TOKEN, Access, is_local
     from llm_orc.serve.server import check_installed, listening
 
@@ -51,11 +53,14 @@ def serve(
     if token is None and not is_local(host):
         token = secrets.token_urlsafe(24)
     orchestrator = Orchestrator(flags={"runs": None if runs is None else str(runs)})
+    check_journal(orchestrator)
+    if run not in (None, "/") and listening_on is None:
+        orchestrator.runs.find(run)
     on = socket.socket(fileno=listening_on) if listening_on is not None else listening(host, port)
     access = Access(host=host, port=on.getsockname()[1], token=token)
-    link = link_of(access.host, access.port, run or "/", token)
+    links = [link_of(name, access.port, run or "/", token) for name in (access.host, *other_names(host))]
     click.echo(f"runs of {orchestrator.runs.path}", err=True)
-    anyio.run(_serve, orchestrator, access, on, until_idle, link, run is not None)
+    anyio.run(_serve, orchestrator, access, on, until_idle, links, run is not None)
 
 
 def link_of(host: str, port: int, run: str, token: str | None) -> str:
@@ -67,19 +72,35 @@ def link_of(host: str, port: int, run: str, token: str | None) -> str:
     )
 
 
+def other_names(host: str) -> tuple[str, ...]:
+    """By what other machines know a server that listens at all addresses: this machine's own address."""
+    family = {"0.0.0.0": socket.AF_INET, "::": socket.AF_INET6}.get(host)
+    if family is None:
+        return ()
+    outside = "192.0.2.1" if family == socket.AF_INET else "2001:db8::1"
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as asked:
+            # Nothing is sent: the system only says which of its addresses it would send from.
+            asked.connect((outside, 9))
+            return (str(asked.getsockname()[0]),)
+    except OSError:
+        return (socket.gethostname(),)
+
+
 async def _serve(
     orchestrator: Orchestrator,
     access: Access,
     on: socket.socket,
     idle: float | None,
-    link: str,
+    links: Sequence[str],
     show: bool,
 ) -> None:
     from llm_orc.serve.server import serve as serve_page
 
     with interrupted_by_signals() as (end, _):
         # Connections wait from now on, and are answered in a moment.
-        click.echo(link)
+        for link in links:
+            click.echo(link)
         if show:
-            webbrowser.open(link)
+            webbrowser.open(links[0])
         await serve_page(orchestrator, access, on, end, idle)

@@ -39,27 +39,28 @@ def refuse_unwritable(path: Path) -> None:
         raise UsageFailed(f"cannot write {path}: the folder {path.parent} cannot be written to")
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str, *, private: bool = False) -> None:
     """Write a file whole or not at all. Raises `UsageFailed` when it cannot be written.
 
-    A link stays a link; a device or a pipe is written to, never replaced.
+    A link stays a link; a device or a pipe is written to, never replaced. A new file is readable as the
+    umask says, a `private` one by its owner alone.
     """
     try:
         if path.exists() and not path.is_file():
             path.write_text(text, encoding="utf-8")
         else:
-            _replace(path.resolve(), text)
+            _replace(path.resolve(), text, 0o600 if private else 0o666 & ~_umask())
     except OSError as error:
         raise UsageFailed(f"cannot write {path}: {error.strerror}") from error
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, text: str, mode: int) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     partial = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             file.write(text)
-        partial.chmod(path.stat().st_mode & 0o7777 if path.exists() else 0o666 & ~_umask())
+        partial.chmod(path.stat().st_mode & 0o7777 if path.exists() else mode)
         partial.replace(path)
     except OSError:
         partial.unlink(missing_ok=True)

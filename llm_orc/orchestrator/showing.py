@@ -29,6 +29,13 @@ def follow(orchestrator: Orchestrator) -> Following:
     return Following(orchestrator.runs.path)
 
 
+def check_journal(orchestrator: Orchestrator) -> None:
+    """Raises `JournalFailed` for a journal that is there and cannot be read."""
+    journal = follow(orchestrator)
+    journal.changed()
+    journal.close()
+
+
 def map_of(depends_on: Mapping[str, Sequence[str]], fold: Fold) -> dict[str, JsonValue]:
     """Where the agents of a run stand. Raises `ValueError` for what is no DAG."""
     from llm_orc.graph.run_map import run_map

@@ -15,6 +15,7 @@ from llm_orc.domain.span import Trace
 from llm_orc.errors import UsageFailed
 from llm_orc.spec.redaction import redactor
 from llm_orc.spec.settings import Settings
+from llm_orc.trace.environment import check
 
 if TYPE_CHECKING:
     from llm_orc.trace.tracing import Tracing
@@ -89,13 +90,15 @@ def _opened(settings: Settings) -> Tracing | None:
     asked = wanted(settings.trace, os.environ)
     if not asked.traces and not asked.metrics:
         return None
+    check(os.environ)
     from llm_orc.trace.tracing import Tracing
 
     return Tracing(asked.traces, asked.metrics, redact=redactor(settings.trace_redact))
 
 
 def otlp_lines(events: Iterable[Event], settings: Settings) -> Iterator[str]:
-    """The spans of a recorded run as OTLP JSON, one per line."""
+    """The spans of a recorded run as OTLP JSON, one per line. Raises `UsageFailed` as `Tracings` does."""
+    check(os.environ)
     from llm_orc.trace.replay import otlp_lines
 
     return otlp_lines(events, redactor(settings.trace_redact))

@@ -1,7 +1,8 @@
 """Who may talk to the server, and what a browser may do with its answers.
 
 A page of another site can make a browser send requests here, and a name that it owns can be made to point
-here (DNS rebinding). So the Host is checked always, and the Origin of what changes something.
+here (DNS rebinding). So the Host is checked always, and where a request comes from. Who may connect at all is
+settled before (`connections`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from llm_orc.serve.peers import is_stranger
 from llm_orc.serve.refusal import refusal
 
 if TYPE_CHECKING:
@@ -120,8 +120,6 @@ class Guard:
 
     def _refused(self, scope: Scope, headers: dict[str, str]) -> ASGIApp | None:
         """The answer to what is not let through."""
-        if self._access.token is None and is_stranger(scope["client"], scope["server"]):
-            return refusal(403, "this server belongs to another user", "--token lets others in")
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         if len(hosts) != 1 or not self._access.knows_host(headers["host"]):
             return refusal(421, "this server is not known by that name", "use the address that serve printed")
@@ -165,10 +163,15 @@ def _same_origin(scope: Scope, headers: dict[str, str]) -> bool:
     origin = headers.get("origin")
     if origin is not None and origin.partition("://")[2].lower() != headers["host"].lower():
         return False
-    site = headers.get("sec-fetch-site", "none")
-    if scope["method"] in _SAFE and headers.get("sec-fetch-mode", "navigate") == "navigate":
-        return True  # a link from elsewhere
-    return site in ("none", "same-origin")
+    if headers.get("sec-fetch-site", "none") in ("none", "same-origin"):
+        return True
+    # A link from elsewhere may lead to a page, in a window of its own, and to nothing else.
+    return (
+        scope["method"] in _SAFE
+        and headers.get("sec-fetch-mode") == "navigate"
+        and headers.get("sec-fetch-dest", "document") == "document"
+        and not scope["path"].startswith(("/api/", "/assets/"))
+    )
 
 
 def _name(address: str) -> str:

@@ -79,7 +79,7 @@ def application(
             Route(f"{run}/resume", endpoint(resume), methods=["POST"]),
         ],
         middleware=[Middleware(Guard, access=access)],
-        exception_handlers={404: _nowhere, 405: _not_so},
+        exception_handlers={404: _nowhere, 405: _not_so, 500: _broken},
         lifespan=lifespan,
     )
     app.state.ours = state
@@ -109,3 +109,7 @@ async def _nowhere(request: Request, error: Exception) -> Response:
 
 async def _not_so(request: Request, error: Exception) -> Response:
     return refusal(405, "not with this method")
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    return refusal(500, "this is a bug in llm-orc", f"what happened: {type(error).__name__}")

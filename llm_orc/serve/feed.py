@@ -69,7 +69,9 @@ class Feed:
             self._journal.close()
 
     async def watch(self, run: RecordedRun, after: int) -> AsyncGenerator[bytes, None]:
-        """Messages with the events behind number `after`, for ever."""
+        """Messages with the events behind number `after`, for ever; none where too many watch."""
+        if self.viewers >= MOST_VIEWERS:
+            return
         with self._joined(run) as channel:
             yield b"retry: 1000\n\n"
             yield _told(channel.status)

@@ -15,7 +15,8 @@ _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 def is_stranger(peer: Address, here: Address) -> bool:
     """Whether the other end is known to be another user's, who is not root.
 
-    `peer` and `here` are the ends of a connection. Where the system does not tell, nobody is a stranger.
+    `peer` and `here` are the ends of a connection. Where the system does not tell, nobody is a stranger. An
+    end that was closed is nobody's: the system says root's of it, and what was sent must not count as such.
     """
     wanted = {(_hexadecimal(peer, table.name), _hexadecimal(here, table.name)) for table in _TABLES}
     for table in _TABLES:
@@ -24,10 +25,11 @@ def is_stranger(peer: Address, here: Address) -> bool:
         except OSError:
             continue
         for line in lines:
-            # proc_net_tcp(5): number, local and remote address, state, queues, timer, retries, user.
+            # proc_net_tcp(5): number, local and remote address, state, queues, timer, retries, user,
+            # timeout, inode.
             columns = line.split()
             if (columns[1], columns[2]) in wanted:
-                return int(columns[7]) not in (0, os.getuid())
+                return columns[9] == "0" or int(columns[7]) not in (0, os.getuid())
     return False
 
 

@@ -14,11 +14,11 @@ import anyio
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.recorded import RecordedRun, run_json
 from llm_orc.domain.text import moment, one_line
-from llm_orc.errors import NotFound, OrcError, UsageFailed
+from llm_orc.errors import NotFound, OrcError
 from llm_orc.orchestrator.showing import Fold, agents_of, budget_of, map_of, memory_of
 from llm_orc.serve.feed import MOST_VIEWERS
 from llm_orc.serve.lines import short
-from llm_orc.serve.refusal import failure, refusal
+from llm_orc.serve.refusal import Unclear, failure, refusal
 from llm_orc.serve.streaming import EventStream
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def list_runs(request: Request, state: State) -> ASGIApp:
     query = request.query_params
     status = query.get("status") or None
     if status is not None and status not in _STATUSES:
-        raise UsageFailed(f"{status[:20]!r} is no status", hint=", ".join(sorted(_STATUSES)))
+        raise Unclear(f"{status[:20]!r} is no status", hint=", ".join(sorted(_STATUSES)))
     limit = min(_number(query.get("limit", "50"), "limit"), _MOST_RUNS)
 
     def found() -> tuple[list[RecordedRun], list[str]]:
@@ -105,7 +105,7 @@ async def show_map(request: Request, state: State) -> ASGIApp:
     """Where the agents stand; 404 until the run has begun."""
     fold = request.query_params.get("fold", "auto")
     if fold not in FOLDS:
-        raise UsageFailed(f"{fold[:20]!r} is no way to fold", hint=", ".join(FOLDS))
+        raise Unclear(f"{fold[:20]!r} is no way to fold", hint=", ".join(FOLDS))
     run = await find(request, state)
 
     return state.json(await anyio.to_thread.run_sync(drawn, state, run, fold), request)
@@ -151,14 +151,17 @@ async def show_event(request: Request, state: State) -> ASGIApp:
 
 async def stream_events(request: Request, state: State) -> ASGIApp:
     """Server-sent events: arrays of events as `list_events` has them, the id is the number of the last."""
-    if state.feed.viewers >= MOST_VIEWERS:
-        return refusal(429, f"{MOST_VIEWERS} pages watch already", "close some")
     given = request.headers.get("last-event-id") or request.query_params.get("after", "0")
     after = _number(given, "after")
     run = await find(request, state)
     if request.method == "HEAD":
         return EventStream(_nothing())
-    return EventStream(state.feed.watch(run, after))
+    messages = state.feed.watch(run, after)
+    # With its first message the place is taken.
+    first = await anext(messages, None)
+    if first is None:
+        return refusal(429, f"{MOST_VIEWERS} pages watch already", "close some")
+    return EventStream(messages, first)
 
 
 async def _nothing() -> AsyncGenerator[bytes, None]:
@@ -197,5 +200,5 @@ def _input_line(run: RecordedRun) -> str:
 
 def _number(text: str, name: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise UsageFailed(f"{name} is a number", hint="such as 0")
+        raise Unclear(f"{name} is a number", hint="such as 0")
     return int(text)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import uvicorn
     from starlette.applications import Starlette
 
-MOST_CONNECTIONS = 400
 _LARGEST_HEAD = 32 * 1024
 _LAST_SECONDS = 1
 
@@ -55,7 +54,7 @@ async def serve(
 ) -> None:
     """Serve until `end` is set, or nobody has watched or asked anything for `until_idle` seconds."""
     app = application(orchestrator, access)
-    server = _server(app)
+    server = _server(app, access)
 
     async def stop() -> None:
         if until_idle is None:
@@ -81,8 +80,13 @@ def check_installed() -> None:
         ) from error
 
 
-def _server(app: Starlette) -> uvicorn.Server:
+def _server(app: Starlette, access: Access) -> uvicorn.Server:
     import uvicorn
+
+    from llm_orc.serve.connections import Protocol
+
+    class Connection(Protocol):
+        for_all_users = access.token is not None
 
     class Server(uvicorn.Server):
         """Leaves signals to the command line."""
@@ -93,7 +97,7 @@ def _server(app: Starlette) -> uvicorn.Server:
 
     return Server(uvicorn.Config(
         app, log_level="critical", access_log=False, server_header=False, ws="none", lifespan="on",
-        limit_concurrency=MOST_CONNECTIONS, h11_max_incomplete_event_size=_LARGEST_HEAD, http="h11",
+        h11_max_incomplete_event_size=_LARGEST_HEAD, http=Connection,
         timeout_keep_alive=5, timeout_graceful_shutdown=_LAST_SECONDS, proxy_headers=False,
     ))  # fmt: skip
 

@@ -11,11 +11,13 @@ from llm_orc.domain.completion import Choice, Completion, Message, Request
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.outcome import Cause
 
-_QUOTES = frozenset({
-    "answer_rejected", "flow_failed", "malformed_reply", "prompt_failed", "refused", "script_failed",
-    "tool_failed",
+_OURS = frozenset({
+    "budget_spent", "circuit_open", "deadline_passed", "dependency", "interrupted", "journal_failed",
+    "not_available", "routing_failed", "skipped", "stopped",
 })  # fmt: skip
-"""Errors whose messages may show what models, scripts or users wrote."""
+"""Errors of whose messages every word is ours, or a name of the file's. All others may quote what servers,
+models, scripts or users wrote: a server that declines a request often repeats the prompt. A new kind is one
+of those until somebody has looked."""
 
 Given = TypeVar("Given", bound="Mapping[str, object]")
 
@@ -49,9 +51,9 @@ class Content:
 
     def description(self, cause: Cause) -> str:
         """What went wrong, without what was said unless it is wanted."""
-        if cause.kind in _QUOTES and not self.wanted:
-            return cause.kind
-        return self.redact(cause.message)
+        if cause.kind in _OURS or self.wanted:
+            return self.redact(cause.message)
+        return cause.kind
 
     def bounded(self, given: Given) -> Given:
         """The same, texts no longer than they may be."""

@@ -105,7 +105,7 @@ class SpanMaker:
         elif isinstance(what, Planned):
             self._planned(event, what, now)
         elif (found := attributes.event(what, self._content)) is not None and event.span in self._open:
-            self._open[event.span].events.append(SpanEvent(found[0], found[1], now))
+            self._open[event.span].events.append(SpanEvent(found[0], self._content.bounded(found[1]), now))
 
     def close(self, moment: float) -> None:
         """End what has no end of its own: the run was cut off at this Unix time."""

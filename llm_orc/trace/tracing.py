@@ -12,14 +12,9 @@ from time import time
 from typing import TextIO
 
 from opentelemetry import trace as current
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import (
-    ConsoleMetricExporter,
-    MetricExporter,
-    PeriodicExportingMetricReader,
-)
+from opentelemetry.sdk.metrics.export import ConsoleMetricExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
-from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
@@ -29,9 +24,10 @@ from llm_orc.errors import UsageFailed
 from llm_orc.trace.behind import Behind
 from llm_orc.trace.console import Tree
 from llm_orc.trace.content import Content
+from llm_orc.trace.environment import longest_text
 from llm_orc.trace.metrics import Metrics
 from llm_orc.trace.otlp_json import line
-from llm_orc.trace.sending import Complaints, Sender, metric_exporter, send_metrics
+from llm_orc.trace.sending import MetricSender, Sender, Watch, end_patiently, told
 from llm_orc.trace.spans import SpanMaker
 
 CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
@@ -42,7 +38,8 @@ class Tracing:
     """Made once per process, before anything is run; `close` sends what is left.
 
     `traces` and `metrics` name where they go: `console` (standard error), `otlp`, or the path of a file.
-    Raises `UsageFailed` for a file that cannot be written, and what `Sender` raises.
+    Raises `UsageFailed` for a file that cannot be written and for variables of OpenTelemetry's that cannot be
+    used, `NotAvailable` where what sends is not installed.
     """
 
     def __init__(
@@ -54,7 +51,7 @@ class Tracing:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._environ = environ
-        self._complaints = Complaints()
+        self._watch = Watch()
         self._resource = resource(environ)
         # The SDK reads the sampler's variables; it makes no spans here (see `spans`).
         self._sampler = TracerProvider(resource=self._resource, shutdown_on_exit=False).sampler
@@ -63,7 +60,7 @@ class Tracing:
         self._senders: list[Sender] = []
         self._files: list[SpanFile] = []
         self._sinks = [self._sink(name) for name in traces]
-        self._meters: tuple[MeterProvider, MetricExporter] | None = None
+        self._meters: MetricSender | None = None
         self._metrics = self._measured(metrics)
 
     def begin(self, ensemble: str) -> tuple[Trace, TracedRun]:
@@ -85,12 +82,10 @@ class Tracing:
     def close(self) -> tuple[str, ...]:
         """Send what is left, and wait for it; what was lost and why, one line each."""
         self._behind.close()
-        lost = [*(sender.close() for sender in self._senders), *(file.close() for file in self._files)]
-        if self._meters is not None:
-            said = send_metrics(*self._meters, self._complaints)
-            hint = " (OTEL_METRICS_EXPORTER=none sends none)"
-            lost.append(said and said + hint)
-        self._complaints.close()
+        lost = [file.close() for file in self._files]
+        end_patiently([*self._senders, *([] if self._meters is None else [self._meters])], self._watch)
+        lost += told(self._senders, self._meters, self._watch)
+        self._watch.close()
         return tuple(filter(None, lost))
 
     def _ended(self, span: ReadableSpan) -> None:
@@ -101,7 +96,7 @@ class Tracing:
         if name == "console":
             return Tree(lambda text: print(text, file=sys.stderr))  # noqa: T201 - what the user asked for
         if name == "otlp":
-            self._senders.append(Sender(self._environ, self._complaints))
+            self._senders.append(Sender(self._environ, self._watch))
             return self._senders[-1].send
         self._files.append(SpanFile(Path(name)))
         return self._files[-1].write
@@ -109,15 +104,10 @@ class Tracing:
     def _measured(self, names: tuple[str, ...]) -> Metrics | None:
         if not names:
             return None
-        exporter = (
-            ConsoleMetricExporter(sys.stderr) if names == ("console",) else metric_exporter(self._environ)
-        )
-        provider = MeterProvider(
-            [PeriodicExportingMetricReader(exporter)], resource=self._resource, shutdown_on_exit=False
-        )
-        self._meters = provider, exporter
+        to = ConsoleMetricExporter(sys.stderr) if names == ("console",) else None
+        self._meters = MetricSender(self._environ, self._watch, self._resource, to)
         latest = "gen_ai_latest_experimental" in self._environ.get(_STABILITY, "")
-        return Metrics(provider.get_meter("llm_orc"), latest=latest)
+        return Metrics(self._meters.provider.get_meter("llm_orc"), latest=latest)
 
     def _samples(self, trace_id: str, around: Trace | None, name: str) -> bool:
         context = None
@@ -152,7 +142,10 @@ class SpanFile:
         self._lost = ""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: TextIO = path.open("a", encoding="utf-8", errors="backslashreplace")
+            # Only for its owner, as the journal: spans may hold what was said.
+            self._file: TextIO = open(  # noqa: SIM115 - open until `close`; a path has no opener
+                path, "a", encoding="utf-8", errors="backslashreplace", opener=partial(os.open, mode=0o600)
+            )
         except OSError as error:
             raise UsageFailed(
                 f"the trace cannot be written to {path}: {error.strerror}", hint="name another file"
@@ -187,7 +180,7 @@ def resource(environ: Mapping[str, str]) -> Resource:
 def content(redact: Callable[[str], str], environ: Mapping[str, str]) -> Content:
     """Whether prompts and answers are wanted, by the conventions' variable; `true` is its older value."""
     wanted = environ.get(CAPTURE, "").strip().lower() in ("span_only", "span_and_event", "true")
-    return Content(wanted=wanted, redact=redact, longest=SpanLimits().max_span_attribute_length)
+    return Content(wanted=wanted, redact=redact, longest=longest_text(environ))
 
 
 def _current() -> Trace | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -13,7 +15,7 @@ from tests.servers.faulty import Reply
 from tests.servers.otlp import request_of_json, spans_of, tree
 
 from .command_line import CommandLine, agent, closed_port, failing, script, served
-from .traced import lines
+from .traced import Traced, lines
 
 
 def test_a_file_gets_a_line_per_span_and_an_export_of_the_run_is_the_same(llm_orc, collector, faulty_server):
@@ -39,6 +41,17 @@ def test_a_file_gets_a_line_per_span_and_an_export_of_the_run_is_the_same(llm_or
     assert [span["id"] for span in collector.spans if span["trace"] == live[0]["trace"]] == [
         span["id"] for span in live
     ]
+
+
+def test_files_of_traces_and_exports_are_their_owners_alone_unless_they_were_there(llm_orc):
+    (llm_orc.folder / ".llm-orc").mkdir()
+    llm_orc.ensemble(agent())
+    llm_orc.file("mine.jsonl", "").chmod(0o640)
+    for file in ("t.jsonl", "mine.jsonl"):
+        llm_orc("invoke", "e.yaml", "hello", "--trace", file)
+    llm_orc("runs", "export", "last", "--format", "otlp", "--output", "again.jsonl")
+    modes = {file.name: file.stat().st_mode & 0o777 for file in llm_orc.folder.glob("*.jsonl")}
+    assert modes == {"t.jsonl": 0o600, "again.jsonl": 0o600, "mine.jsonl": 0o640}
 
 
 def test_a_run_that_was_killed_can_be_exported_too(llm_orc, faulty_server):
@@ -77,8 +90,40 @@ def test_a_collector_that_is_not_there_is_a_warning(llm_orc, protocol):
     there = {"OTEL_EXPORTER_OTLP_ENDPOINT": closed_port(), "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
     done = llm_orc("invoke", "e.yaml", "hello", "--quiet", **there)
     assert (done.returncode, done.stdout) == (0, "4\n")
-    assert done.stderr.startswith("warning: 3 spans could not be sent to http://127.0.0.1:")
+    assert done.stderr.startswith("warning: 3 spans and the metrics could not be sent to http://127.0.0.1:")
+    assert re.search("refused|UNAVAILABLE", done.stderr)
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_a_collector_that_never_answers_is_given_up_whatever_the_exporters_wait_for(llm_orc, protocol):
+    llm_orc.ensemble(agent("a", "4"))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        there = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{silent.getsockname()[1]}",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "3600",
+        }
+        done = llm_orc("invoke", "e.yaml", "hello", "--quiet", **there)
+    assert (done.returncode, done.stdout) == (0, "4\n")
+    place = there["OTEL_EXPORTER_OTLP_ENDPOINT"]
+    assert done.stderr == (
+        f"warning: 3 spans and the metrics could not be sent to {place}: no answer within 2 seconds\n"
+    )
+
+
+def test_what_a_collector_takes_is_not_lost_with_what_it_does_not(llm_orc, collector):
+    llm_orc.ensemble(agent("a", "4"))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        metrics = f"http://127.0.0.1:{silent.getsockname()[1]}/v1/metrics"
+        there = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.http,
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": metrics,
+        }
+        done = llm_orc("invoke", "e.yaml", "hello", "--output-format", "json", **there)
+    (warning,) = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert warning.startswith("warning: the metrics could not be sent: no answer within 2 seconds")
+    assert len(Traced(collector, done).spans) == 3
 
 
 def test_a_backend_that_takes_no_metrics_is_a_warning_that_says_how_to_send_none(llm_orc, collector):

@@ -67,8 +67,19 @@ def test_a_page_of_another_site_can_neither_act_nor_read(server, run):
     assert (
         server(f"/api/runs/{run}/cancel", "POST", **own).json["error"]["message"].startswith("the run is not")
     )
-    linked = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate"}
-    assert server(f"/runs/{run}", **linked).status == 200
+
+
+def test_a_link_of_another_site_leads_to_pages_in_a_window_of_their_own_and_to_nothing_else(server, run):
+    pages, others = ("/", f"/runs/{run}", f"/compare/{run}/{run}"), ("/api/runs", f"/api/runs/{run}/saved")
+    for site in ("cross-site", "same-site"):
+        linked = {"Sec_Fetch_Site": site, "Sec_Fetch_Mode": "navigate"}
+        for path in (*pages, *others, "/assets/main.js"):
+            assert server(path, **linked, Sec_Fetch_Dest="document").status == (200 if path in pages else 403)
+            for dest in ("iframe", "frame", "embed", "object"):
+                assert server(path, **linked, Sec_Fetch_Dest=dest).status == 403
+            assert server(path, Sec_Fetch_Site=site, Sec_Fetch_Mode="no-cors").status == 403
+    own = {"Sec_Fetch_Site": "same-origin", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
+    assert server(f"/api/runs/{run}/saved", **own).status == 200
 
 
 def test_nothing_changes_by_get(server, run):
@@ -111,7 +122,8 @@ def test_only_the_files_of_the_page_are_served(server, path):
 )  # fmt: skip
 def test_what_cannot_be_meant_is_one_clear_error(server, run, path):
     answer = server(path)
-    assert answer.status in (404, 409)
+    # What is named is not there, or a parameter means nothing.
+    assert answer.status == (404 if "nope" in path or path.endswith(("/99", "%00", "'--")) else 400)
     assert set(answer.json["error"]) == {"kind", "message", "hint"}
 
 
@@ -155,6 +167,28 @@ def test_what_others_can_reach_has_a_token(project):
     assert (short.returncode, short.stderr) == (
         2, "error: the token is too short: 5 of at least 16 characters\n",
     )  # fmt: skip
+
+
+def test_what_others_can_reach_says_by_what_they_reach_it(project):
+    with project.started("serve", "--host", "0.0.0.0", "--port", "0") as process:
+        here, there = process.stdout.readline().strip(), process.stdout.readline().strip()
+    assert here.startswith("http://127.0.0.1:")
+    assert there.startswith("http://")
+    assert there.rpartition(":")[2] == here.rpartition(":")[2]
+    assert not there.startswith(("http://127.", "http://0."))
+
+
+def test_a_journal_that_is_none_and_a_run_that_is_not_there_are_said_at_the_start(project):
+    project.ensemble(agent("a", "yes"))
+    project.file("models.yaml", "models: {}\n")
+    wrong = project("serve", "--port", "0", "--runs", "models.yaml")
+    assert (wrong.returncode, wrong.stdout) == (5, "")
+    assert wrong.stderr.startswith("error: the journal of runs models.yaml: it is no file of SQLite\n")
+    for last in ("no runs are recorded in ", "no run begins with 'nosuch' in "):
+        missing = project("serve", "--port", "0", "--open", "nosuch")
+        assert (missing.returncode, missing.stdout) == (2, "")
+        assert missing.stderr.startswith(f"error: {last}")
+        project("invoke", "e.yaml", "hi")
 
 
 def test_a_port_that_is_taken_is_one_clear_error(project, server):
