@@ -12,11 +12,10 @@ import click
 from llm_orc.cli.datasets import SHIPPED, dataset_file
 from llm_orc.cli.numbers import Number
 from llm_orc.cli.optimize_progress import Progressing
-from llm_orc.cli.optimize_tune import Options, Turning, names, tune
+from llm_orc.cli.optimize_tune import Options, Turning, names, refuse_ignored, tune
 from llm_orc.cli.signals import interrupted_by_signals
 from llm_orc.cli.write import print_json, print_table, refuse_unwritable
 from llm_orc.domain.text import safe
-from llm_orc.errors import UsageFailed
 from llm_orc.orchestrator import Orchestrator
 
 if TYPE_CHECKING:
@@ -104,8 +103,7 @@ def optimize(
     for file in (output, lessons):
         if file is not None:
             refuse_unwritable(file)
-    if tune is None and (pick is not None or models is not None):
-        raise UsageFailed(f"{'--pick' if pick else '--models'} needs --tune", hint="see `optimize --help`")
+    refuse_ignored(click.get_current_context())
     options = Options(
         trainset=trainset, valset=valset, testset=testset, expected=expected, metric=metric,
         estimate=estimate, dry_run=dry_run, output=output, lessons=lessons, as_json=as_json, quiet=quiet,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from llm_orc.cli.optimize_progress import Progressing
 from llm_orc.cli.write import print_json, print_table
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from llm_orc.orchestrator.searching import Wish
     from llm_orc.orchestrator.tuning import Tuned, Tuning
 
+_FOR_PROMPTS = (
+    "optimizer", "graph_strategy", "effort", "teacher", "proposer", "instructions", "demos", "labeled_demos",
+    "accept", "lessons",
+)  # fmt: skip
+_FOR_SETTINGS = ("models", "trials", "pick")
 _TITLES = ("", "validation", "held out", "difference", "US dollars", "tokens", "seconds", "settings")
 
 
@@ -57,8 +63,25 @@ class Options:
     def writes_in_place(self) -> bool:
         """Whether the ensemble's own file may change."""
         if self.tuning is not None:
-            return self.tuning.pick is not None and not self.dry_run
+            return self.tuning.pick is not None and not (self.estimate or self.dry_run or self.output)
         return not (self.estimate or self.dry_run or self.output)
+
+
+def refuse_ignored(context: click.Context) -> None:
+    """Raise `UsageFailed` for a flag that would do nothing beside the others."""
+    tuning = context.params["tune"] is not None
+    for option in context.command.params:
+        name = option.name or ""
+        if context.get_parameter_source(name) is ParameterSource.DEFAULT:
+            continue
+        if tuning and name in _FOR_PROMPTS:
+            raise UsageFailed(
+                f"--tune: {option.opts[0]} is for prompts, and would do nothing", hint="leave one of them out"
+            )
+        if not tuning and name in _FOR_SETTINGS:
+            raise UsageFailed(f"{option.opts[0]} needs --tune", hint="see `optimize --help`")
+    if tuning and context.params["output"] is not None and context.params["pick"] is None:
+        raise UsageFailed("--tune: --output needs --pick, the line to write", hint="--pick 1")
 
 
 def names(text: str | None) -> tuple[str, ...]:
@@ -68,13 +91,15 @@ def names(text: str | None) -> tuple[str, ...]:
 
 async def tune(optimizing: Optimizing, parts: Split, wish: Wish, limits: Limits, options: Options) -> int:
     """Search, print the front, and write what is picked. Raises `UsageFailed`."""
-    from llm_orc.orchestrator.optimized import diff_of, record_tuned, write_in_place
+    from llm_orc.orchestrator.optimized import diff_of, record_tuned, write_beside, write_in_place
     from llm_orc.orchestrator.searching import plan_of
     from llm_orc.orchestrator.tuning import Tuning
 
     turning = options.tuning
     assert turning is not None
     tuning = Tuning(optimizing, turning.keys, turning.models, parts.train)
+    if options.estimate:
+        return await _estimate(tuning, parts, options)
     plan = plan_of(wish, optimizing.orchestrator, optimizing.agents, 0)
     folder = optimizing.folder(plan, parts, options.metric)
     with Progressing(options.quiet) as told:
@@ -82,6 +107,8 @@ async def tune(optimizing: Optimizing, parts: Split, wish: Wish, limits: Limits,
             parts, options.metric, folder, limits,
             trials=turning.trials, seed=wish.seed, at_once=wish.at_once, told=told,
         )  # fmt: skip
+    if not tuned.points:
+        return _stopped(tuned)
     lines = [_line(tuned, place) for place in range(len(tuned.front))]
     report = {**_report(tuned, lines), "folder": str(folder)}
     picture = record_tuned(tuned, report, folder)
@@ -96,11 +123,35 @@ async def tune(optimizing: Optimizing, parts: Split, wish: Wish, limits: Limits,
         changes = tuning.changes(tuned.front[turning.pick - 1].settings)
         click.echo(diff_of(changes, optimizing.orchestrator.project), nl=False)
         if not options.dry_run:
-            write_in_place(changes)
-            click.echo(f"written: {optimizing.path}", err=True)
+            if options.output is None:
+                write_in_place(changes)
+            else:
+                write_beside(changes, optimizing.path, options.output)
+            click.echo(f"written: {options.output or optimizing.path}", err=True)
+    return _stopped(tuned)
+
+
+async def _estimate(tuning: Tuning, parts: Split, options: Options) -> int:
+    assert options.tuning is not None
+    found = await tuning.estimate(parts, options.tuning.trials)
+    if options.as_json:
+        print_json({"tune": list(options.tuning.keys), "trials": found.trials,
+                    "calls": {"least": found.least, "most": found.most}})  # fmt: skip
+        return 0
+    click.echo(
+        f"{found.trials} settings on {len(parts.validation)} rows, the best of them on "
+        f"{len(parts.held_out)} held out: {found.least} to {found.most} calls; nothing was asked"
+    )
+    return 0
+
+
+def _stopped(tuned: Tuned) -> int:
+    """The exit code; what ended it early is said."""
     if tuned.stop is None:
         return 0
     click.echo(f"error: {safe(tuned.stop.message)}", err=True)
+    if tuned.stop.hint:
+        click.echo(f"hint: {safe(tuned.stop.hint)}", err=True)
     return tuned.stop.exit_code
 
 

@@ -73,8 +73,7 @@ def write_beside(changes: Sequence[FileChange], ensemble: Path, output: Path) ->
     others = [change.path for change in changes if change.path != ensemble]
     if others:
         raise UsageFailed(f"--output: the change is in {others[0]} too", hint="write in place, or --dry-run")
-    for change in changes:
-        output.write_bytes(change.after)
+    output.write_bytes(changes[0].after if changes else ensemble.read_bytes())
 
 
 def write_lessons(optimized: Optimized, path: Path) -> int:

@@ -175,12 +175,16 @@ class Optimizing:
     async def estimate(self, plan: Plan, parts: Split, limits: Limits) -> tuple[Foreseen, ...]:
         """What the search would take, without asking a model."""
         ensemble = self.ready()
-        per_run = {
+        per_run = await self.calls_per_run(ensemble)
+        return await foresee(ensemble, plan, parts, per_run, viewed, cost_of, limits)
+
+    async def calls_per_run(self, ensemble: Ensemble) -> dict[str, int]:
+        """How many calls each llm agent makes in one run."""
+        return {
             name: await self._calls_of(agent)
             for name, agent in ensemble.agents.items()
             if isinstance(agent.work, Llm)
         }
-        return await foresee(ensemble, plan, parts, per_run, viewed, cost_of, limits)
 
     async def _calls_of(self, agent: Agent) -> int:
         """How many calls the agent's strategy makes for one answer, of a model that answers nothing."""

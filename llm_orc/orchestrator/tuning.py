@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 from llm_orc.domain.edit import Edit, FileChange
@@ -42,7 +43,8 @@ SHOWN = 8
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuned:
     """The points that no other beats, on validation and on held-out rows, and how each differs there from
-    what the file says. `points` are all that were tried, what the file says first."""
+    what the file says. `points` are all that were tried, what the file says first; none where it was stopped
+    before."""
 
     points: tuple[Point, ...]
     front: tuple[Point, ...]
@@ -54,6 +56,15 @@ class Tuned:
     stop: Stop | None
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """How many settings would be tried, and the calls that it would take."""
+
+    trials: int
+    least: int
+    most: int
+
+
 class Tuning:
     """The knobs of an ensemble's agents. Raises `UsageFailed` where there is nothing to turn."""
 
@@ -63,6 +74,8 @@ class Tuning:
         for key in keys:
             if key not in KEYS:
                 raise UsageFailed(f"--tune knows no {key!r}", hint=f"known: {', '.join(KEYS)}")
+        for name in models:
+            optimizing.orchestrator.model(name)
         self._optimizing = optimizing
         self._models = tuple(models)
         self._train = train
@@ -77,6 +90,26 @@ class Tuning:
                 f"there is nothing to tune in {', '.join(keys)}",
                 hint="models needs --models A,B; samples and threshold need a strategy that has them",
             )
+
+    async def estimate(self, parts: Split, trials: int) -> Ahead:
+        """What a search would take, without asking a model."""
+        trials = min(trials, prod(len(knob.choices) for knob in self.knobs))
+        first = {knob.name: knob.choices[0] for knob in self.knobs}
+        per_run = []
+        for pick in (min, max):
+            samples = {
+                knob.name: pick(size for size in knob.choices if isinstance(size, int))
+                for knob in self.knobs
+                if knob.key == "strategy.samples"
+            }
+            calls = await self._optimizing.calls_per_run(self._as_loaded({**first, **samples}))
+            per_run.append(sum(calls.values()))
+        held_out = len(parts.held_out)
+        return Ahead(
+            trials,
+            per_run[0] * (trials * len(parts.validation) + held_out),
+            per_run[1] * (trials * len(parts.validation) + min(trials, SHOWN + 1) * held_out),
+        )
 
     async def run(
         self,
@@ -127,17 +160,14 @@ class Tuning:
                 )  # fmt: skip
 
             points = await tune(self.knobs, measure, trials=trials, seed=seed)
-            if not points:
-                assert meter.stop is not None
-                raise UsageFailed(meter.stop.message, hint="that is too little for one look at the rows")
             kept = front(points)
             held_out: list[Measured | None] = []
-            for point in (points[0], *kept[:SHOWN]):
+            for point in (*points[:1], *kept[:SHOWN]):
                 try:
                     held_out.append(await try_on(point.settings, parts.held_out) if parts.held_out else None)
                 except Stopped:
                     held_out.append(None)
-            before, *after = held_out
+            before, after = next(iter(held_out), None), held_out[1:]
             return Tuned(
                 points=points,
                 front=kept,
