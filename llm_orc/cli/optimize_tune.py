@@ -91,7 +91,7 @@ def names(text: str | None) -> tuple[str, ...]:
 
 async def tune(optimizing: Optimizing, parts: Split, wish: Wish, limits: Limits, options: Options) -> int:
     """Search, print the front, and write what is picked. Raises `UsageFailed`."""
-    from llm_orc.orchestrator.optimized import diff_of, record_tuned, write_beside, write_in_place
+    from llm_orc.orchestrator.optimized import record_tuned
     from llm_orc.orchestrator.searching import plan_of
     from llm_orc.orchestrator.tuning import Tuning
 
@@ -117,18 +117,27 @@ async def tune(optimizing: Optimizing, parts: Split, wish: Wish, limits: Limits,
     else:
         _print(tuned, tuning, lines)
         click.echo(f"plot: {picture}", err=True)
+    if tuned.failing is not None:
+        click.echo(f"warning: {safe(tuned.failing.says)}", err=True)
     if turning.pick is not None:
-        if turning.pick > len(tuned.front):
-            raise UsageFailed(f"--pick {turning.pick}: the table has {len(tuned.front)} lines")
-        changes = tuning.changes(tuned.front[turning.pick - 1].settings)
-        click.echo(diff_of(changes, optimizing.orchestrator.project), nl=False)
-        if not options.dry_run:
-            if options.output is None:
-                write_in_place(changes)
-            else:
-                write_beside(changes, optimizing.path, options.output)
-            click.echo(f"written: {options.output or optimizing.path}", err=True)
+        _pick(tuned, tuning, turning.pick, optimizing, options)
     return _stopped(tuned)
+
+
+def _pick(tuned: Tuned, tuning: Tuning, pick: int, optimizing: Optimizing, options: Options) -> None:
+    from llm_orc.orchestrator.optimized import diff_of, write_beside, write_in_place
+
+    if pick > len(tuned.front):
+        raise UsageFailed(f"--pick {pick}: the table has {len(tuned.front)} lines")
+    changes = tuning.changes(tuned.front[pick - 1].settings)
+    click.echo(diff_of(changes, optimizing.orchestrator.project), nl=False)
+    if options.dry_run:
+        return
+    if options.output is None:
+        write_in_place(changes)
+    else:
+        write_beside(changes, optimizing.path, options.output)
+    click.echo(f"written: {options.output or optimizing.path}", err=True)
 
 
 async def _estimate(tuning: Tuning, parts: Split, options: Options) -> int:
@@ -156,6 +165,8 @@ def _stopped(tuned: Tuned) -> int:
 
 
 def _report(tuned: Tuned, lines: Sequence[dict[str, JsonValue]]) -> dict[str, JsonValue]:
+    from llm_orc.optimize.failing import failing_json
+
     points: list[JsonValue] = [
         {
             "settings": dict(point.settings), "validation": point.quality, "usd": point.usd,
@@ -167,6 +178,7 @@ def _report(tuned: Tuned, lines: Sequence[dict[str, JsonValue]]) -> dict[str, Js
         "tried": len(points),
         "calls": tuned.sent,
         "cost_usd": tuned.usd,
+        "failed": [] if tuned.failing is None else failing_json([tuned.failing]),
         "front": list(lines),
         "points": points,
     }

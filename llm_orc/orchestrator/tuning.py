@@ -13,6 +13,7 @@ from llm_orc.domain.json import JsonValue
 from llm_orc.errors import UsageFailed
 from llm_orc.optimize.calls import Calls
 from llm_orc.optimize.dataset import Row, Split
+from llm_orc.optimize.failing import Failing, failing, refuse_failing
 from llm_orc.optimize.ledger import Ledger
 from llm_orc.optimize.meter import Limits, Meter, Stop, Stopped
 from llm_orc.optimize.metrics import alternatives, check_rows, metric_of
@@ -53,6 +54,7 @@ class Tuned:
     sent: int
     replayed: int
     usd: float | None
+    failing: Failing | None
     stop: Stop | None
 
 
@@ -146,6 +148,8 @@ class Tuning:
                 ledger = ledgers[name]
                 state = state_of(ledger.trials.ensemble, self._optimizing.agents)
                 await judge_all(ledger, state, rows)
+                if baseline is None:
+                    refuse_failing(ledger, state, rows, "validation rows")
                 found = measured(ledger, state, rows)
                 assert found is not None
                 return found
@@ -179,6 +183,7 @@ class Tuning:
                 sent=meter.sent,
                 replayed=meter.replayed,
                 usd=meter.usd,
+                failing=failing([run for ledger in ledgers.values() for run in ledger.all()], "runs"),
                 stop=meter.stop,
             )
 
