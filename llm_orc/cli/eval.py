@@ -11,7 +11,7 @@ from time import time
 import anyio
 import click
 
-from llm_orc.cli.datasets import SHIPPED, dataset_file
+from llm_orc.cli.datasets import SHIPPED, dataset_file, told_apart
 from llm_orc.cli.eval_tables import print_report
 from llm_orc.cli.numbers import Number
 from llm_orc.cli.signals import interrupted_by_signals
@@ -19,7 +19,7 @@ from llm_orc.cli.write import print_json, refuse_unwritable, write_atomically
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.text import one_line, safe
 from llm_orc.errors import UsageFailed
-from llm_orc.optimize.dataset import Row, contradicting, shuffled
+from llm_orc.optimize.dataset import Row, shuffled
 from llm_orc.optimize.evaluation import Evaluation, ScoredRow, evaluate, race
 from llm_orc.optimize.gate import Baseline, read_baseline, reasons, regression
 from llm_orc.optimize.junit import junit
@@ -192,9 +192,7 @@ def _report(
 def _chosen(rows: tuple[Row, ...], options: Options) -> tuple[Row, ...]:
     """A sample in the order of the file, so that of a file in order of difficulty not the easy ones are
     taken."""
-    for group in contradicting(rows):
-        places = ", ".join(row.source.rpartition(":")[2] for row in group)
-        click.echo(f"warning: lines {places} ask the same and expect different answers", err=True)
+    rows = told_apart(rows, options.dataset)
     if options.limit is None:
         return rows
     chosen = {row.id for row in shuffled(rows, options.seed or 0)[: options.limit]}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
-from llm_orc.cli.datasets import SHIPPED, dataset_file
+from llm_orc.cli.datasets import SHIPPED, dataset_file, told_apart, warn_of_leaks
 from llm_orc.cli.numbers import Number
 from llm_orc.cli.optimize_progress import Progressing
 from llm_orc.cli.optimize_tune import Options, Turning, names, refuse_ignored, tune
@@ -39,7 +39,7 @@ Examples:
 )
 @click.argument("ensemble")
 @click.option("--trainset", required=True, metavar="FILE",
-              help=f"Rows with known answers, or {SHIPPED}; a third of them is held out.")  # fmt: skip
+              help=f"Rows with known answers, or {SHIPPED}; 30 % of them are held out.")  # fmt: skip
 @click.option("--valset", metavar="FILE", help="Rows to choose by.")
 @click.option("--testset", metavar="FILE", help="Rows to judge with, looked at once.")
 @click.option("--expected", metavar="COLUMN", help="The column that holds the answer.")
@@ -119,7 +119,6 @@ def optimize(
 
 
 async def _optimize(ensemble: str, named: Sequence[str], wish: Wish, limits: Limits, options: Options) -> int:
-    from llm_orc.optimize.dataset import leaked
     from llm_orc.orchestrator.optimized import record
     from llm_orc.orchestrator.optimizing import Optimizing, parted
     from llm_orc.orchestrator.searching import plan_of
@@ -131,12 +130,11 @@ async def _optimize(ensemble: str, named: Sequence[str], wish: Wish, limits: Lim
         if options.tuning is None:
             await optimizing.freeze_models()
         rows, validation, held_out = (
-            () if file is None else optimizing.rows(dataset_file(file), options.expected)
+            () if file is None else told_apart(optimizing.rows(dataset_file(file), options.expected), file)
             for file in (options.trainset, options.valset, options.testset)
         )
         parts = parted(rows, wish.seed, validation, held_out)
-        for row in leaked((*parts.train, *parts.validation), parts.held_out):
-            click.echo(f"warning: {row.source} asks what a row to learn from asks", err=True)
+        warn_of_leaks(parts)
         if options.tuning is not None:
             return await tune(optimizing, parts, wish, limits, options)
         plan = plan_of(wish, orchestrator, optimizing.agents, len(rows) + len(validation) + len(held_out))

@@ -17,7 +17,7 @@ from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import RunResult
 from llm_orc.errors import UsageFailed
 from llm_orc.optimize.calls import Calls
-from llm_orc.optimize.dataset import Row, Split, split
+from llm_orc.optimize.dataset import Row, Split, distinct, split
 from llm_orc.optimize.estimate import Dry, Foreseen, foresee
 from llm_orc.optimize.judging import Judge
 from llm_orc.optimize.ledger import Ledger
@@ -263,10 +263,12 @@ def parted(
 ) -> Split:
     """Rows to learn from, to choose by, and, where there are enough, to judge with.
 
-    What is given for the last two is not taken from `rows`. Raises `UsageFailed`.
+    Copies of a row are left out. What is given for the last two is not taken from `rows`. Raises
+    `UsageFailed`.
     """
+    rows, validation, held_out = distinct(rows), distinct(validation), distinct(held_out)
     if len(rows) < FEWEST:
-        raise UsageFailed(f"{len(rows)} rows are too few", hint=f"give {LEAST_ROWS} or more")
+        raise UsageFailed(f"{len(rows)} distinct rows are too few", hint=f"give {LEAST_ROWS} or more")
     unseen = 0.0 if held_out else _unseen(len(rows), len(rows) + len(validation))
     train = 1 - unseen if validation else (1 - unseen) / 2
     parts = split(rows, seed, train=train, validation=1 - unseen - train)
