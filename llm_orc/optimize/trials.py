@@ -15,7 +15,7 @@ from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
 from llm_orc.domain.outcome import Answered, Cause, Failed, Outcome, RunResult
 from llm_orc.optimize.meter import Account, Meter, ProviderOf, Stopped
-from llm_orc.optimize.prompting import State, applied, fingerprint
+from llm_orc.optimize.prompting import State, applied, as_loaded, fingerprint, state_of
 
 Shown = Sequence[tuple[JsonObject, JsonValue]]
 """What an agent saw, by variable, and what it answered: once, or once per item of a fan-out."""
@@ -94,7 +94,7 @@ class Trials:
         self, state: State, inputs: JsonObject, exploring: Mapping[str, Exploring] | None = None
     ) -> Ran:
         """Raises `Stopped`."""
-        exploring = exploring or {}
+        exploring, state = exploring or {}, self.as_loaded(state)
         candidate = fingerprint(state)
         self.states.setdefault(candidate, state)
         mark = ",".join(f"{name}={each.mark}" for name, each in sorted(exploring.items()))
@@ -109,6 +109,10 @@ class Trials:
             finally:
                 self._under_way.pop(key).set()
         return found
+
+    def as_loaded(self, state: State) -> State:
+        """A state as the file would be loaded with it: nothing else is run, and nothing else is kept."""
+        return as_loaded(state, state_of(self.ensemble, tuple(state)))
 
     async def aside(self, ensemble: Ensemble, inputs: JsonObject) -> RunResult:
         """Run another ensemble, such as a judge, under the same limits. Raises `Stopped`."""
