@@ -16,6 +16,7 @@ from llm_orc.cli.optimize_tune import Options, Turning, names, refuse_ignored, t
 from llm_orc.cli.signals import interrupted_by_signals
 from llm_orc.cli.write import print_json, print_table, refuse_unwritable
 from llm_orc.domain.text import safe
+from llm_orc.errors import OrcError
 from llm_orc.orchestrator import Orchestrator
 
 if TYPE_CHECKING:
@@ -140,6 +141,9 @@ async def _optimize(ensemble: str, named: Sequence[str], wish: Wish, limits: Lim
         plan = plan_of(wish, orchestrator, optimizing.agents, len(rows) + len(validation) + len(held_out))
         if options.estimate:
             return await _estimate(optimizing, plan, parts, limits, options)
+        optimizing.original.refuse_unwritable(
+            optimizing.ensemble, plan, in_place=options.writes_in_place, output=options.output
+        )
         folder = optimizing.folder(plan, parts, options.metric)
         with interrupted_by_signals() as (interrupt, _), Progressing(options.quiet) as told:
             found = await optimizing.run(plan, parts, options.metric, folder, limits, told, interrupt)
@@ -174,29 +178,53 @@ async def _estimate(
 def _deliver(
     found: Optimized, report: dict[str, JsonValue], path: Path, project: Path, options: Options
 ) -> int:
-    from llm_orc.orchestrator.optimized import write_beside, write_in_place, write_lessons
+    from llm_orc.orchestrator.optimized import write_lessons
 
-    if found.findings.verdict == "better" and not options.dry_run:
-        if options.output is None:
-            write_in_place(found.changes)
-        else:
-            write_beside(found.changes, path, options.output)
-    _show(found, report, path, project, options)
+    refused = found.refused if found.findings.verdict == "better" else None
+    if found.findings.verdict == "better" and not options.dry_run and refused is None:
+        refused = _refused(found, path, options)
+    _show(found, report, path, project, options, refused)
     if options.lessons is not None:
         count = write_lessons(found, options.lessons)
         click.echo(f"{count} conversations are in {options.lessons}; training weights on them is done "
                    "elsewhere", err=True)  # fmt: skip
     stop = found.findings.stop
+    if refused is not None:
+        _complain(refused.message, refused.hint)
+        return 1
     if stop is None:
         return 0
-    click.echo(f"error: {safe(stop.message)}", err=True)
-    if stop.hint:
-        click.echo(f"hint: {safe(stop.hint)}", err=True)
+    _complain(stop.message, stop.hint)
     return stop.exit_code
 
 
+def _complain(message: str, hint: str) -> None:
+    click.echo(f"error: {safe(message)}", err=True)
+    if hint:
+        click.echo(f"hint: {safe(hint)}", err=True)
+
+
+def _refused(found: Optimized, path: Path, options: Options) -> OrcError | None:
+    """Write the files; why that cannot be done, where it cannot."""
+    from llm_orc.orchestrator.optimized import write_beside, write_in_place
+
+    try:
+        if options.output is None:
+            write_in_place(found.changes)
+        else:
+            write_beside(found.changes, path, options.output)
+    except OrcError as error:
+        return error
+    return None
+
+
 def _show(
-    found: Optimized, report: dict[str, JsonValue], path: Path, project: Path, options: Options
+    found: Optimized,
+    report: dict[str, JsonValue],
+    path: Path,
+    project: Path,
+    options: Options,
+    refused: OrcError | None,
 ) -> None:
     from llm_orc.optimize.findings import summary
     from llm_orc.orchestrator.optimized import diff_of
@@ -207,17 +235,26 @@ def _show(
     # With --dry-run standard output is a patch, or nothing where no gain is proven.
     for line in summary(report, found.findings):
         click.echo(safe(line), err=options.dry_run)
-    click.echo(_written(found, path, options), err=options.dry_run)
-    if options.dry_run and found.findings.verdict == "better":
+    click.echo(_written(found, path, options, refused), err=options.dry_run)
+    if options.dry_run and found.findings.verdict == "better" and refused is None:
         click.echo(diff_of(found.changes, project), nl=False)
 
 
-def _written(found: Optimized, path: Path, options: Options) -> str:
+def _written(found: Optimized, path: Path, options: Options, refused: OrcError | None) -> str:
     """What became of the file."""
-    proven = found.findings.verdict == "better"
-    kept = f"the best candidate is {found.folder / f'best.{path.name}'}" if found.changes else ""
+    proven = found.findings.verdict == "better" and refused is None
+    kept = ""
+    if found.changes:
+        kept = f"the best candidate is {found.folder / f'best.{found.changes[-1].path.name}'}"
+    changed = ", ".join(_near(change.path) for change in found.changes)
     if proven and options.dry_run:
-        return f"{path} would change; nothing was written"
+        return f"{changed} would change; nothing was written"
     if proven:
-        return f"written: {options.output or path}; the report is {found.folder / 'report.md'}"
+        return f"written: {options.output or changed}; the report is {found.folder / 'report.md'}"
     return f"{path} is unchanged; " + (kept or f"the report is {found.folder / 'report.md'}")
+
+
+def _near(path: Path) -> str:
+    """As seen from here."""
+    whole = path.absolute()
+    return str(whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else path)

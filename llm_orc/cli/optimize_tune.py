@@ -101,6 +101,9 @@ async def tune(optimizing: Optimizing, parts: Split, wish: Wish, limits: Limits,
     if options.estimate:
         return await _estimate(tuning, parts, options)
     plan = plan_of(wish, optimizing.orchestrator, optimizing.agents, 0)
+    optimizing.original.refuse_unwritable(
+        optimizing.ensemble, plan, in_place=options.writes_in_place, output=options.output
+    )
     folder = optimizing.folder(plan, parts, options.metric)
     with Progressing(options.quiet) as told:
         tuned = await tuning.run(

@@ -28,9 +28,8 @@ from llm_orc.orchestrator.optimizing import Optimizing
 from llm_orc.orchestrator.viewing import viewed
 from llm_orc.run.calls import cost_of
 from llm_orc.run.render import as_text
-from llm_orc.spec.document import decoded, read_text
+from llm_orc.spec.document import decoded
 from llm_orc.spec.ensemble_file import load_ensemble
-from llm_orc.spec.rewrite_file import rewrite_file
 
 KEYS = ("models", "temperature", "samples", "threshold", "demos")
 TEMPERATURES = (0.0, 0.3, 0.7, 1.0)
@@ -189,15 +188,16 @@ class Tuning:
 
     def changes(self, settings: Settings) -> tuple[FileChange, ...]:
         """What becomes of the files with these settings. Raises `RewriteRefused`."""
-        edits = [
+        edits = self._all_edits(settings)
+        return self._optimizing.original.changes(edits) if edits else ()
+
+    def _all_edits(self, settings: Settings) -> list[Edit]:
+        return [
             edit
             for knob in self.knobs
             if settings[knob.name] != knob.choices[0]
             for edit in self._edits(knob, settings[knob.name])
         ]
-        return (
-            rewrite_file(self._optimizing.path, edits, self._optimizing.orchestrator.fleet) if edits else ()
-        )
 
     def _edits(self, knob: Knob, value: JsonValue) -> list[Edit]:
         edits = [Edit(agent=knob.agent, key=knob.key, value=value)]
@@ -208,10 +208,12 @@ class Tuning:
     def _as_loaded(self, settings: Settings) -> Ensemble:
         """The ensemble as the changed file would be loaded and run."""
         path, fleet = self._optimizing.path, self._optimizing.orchestrator.fleet
-        texts = {c.path.resolve(): decoded(c.after, str(c.path)) for c in self.changes(settings)}
+        original = self._optimizing.original
+        changes = original.kept(self._all_edits(settings))
+        texts = {c.path.resolve(): decoded(c.after, str(c.path)) for c in changes}
 
         def source(file: Path) -> str:
-            return texts.get(file.resolve()) or read_text(file)
+            return texts.get(file.resolve()) or original.text(file)
 
         loaded = load_ensemble(path, fleet, source=source)
         loaded = with_one_context(priced(loaded), llm_works(loaded))
