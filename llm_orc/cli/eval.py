@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import time
@@ -106,7 +108,10 @@ def eval_(
     before = None if baseline is None else read_baseline(baseline, metric)
     began = time()
     flags: dict[str, JsonValue] = {"runs": None if runs is None else str(runs)}
-    evaluations, betting, interrupted = anyio.run(_evaluate, Orchestrator(flags=flags, runs=True), options)
+    with redirect_stdout(sys.stderr):  # what a metric prints is no result
+        evaluations, betting, interrupted = anyio.run(
+            _evaluate, Orchestrator(flags=flags, runs=True), options
+        )
     report = _report(options, evaluations, before, min_score)
     report = replace(report, betting=betting, interrupted=interrupted)
     if junit_file is not None:

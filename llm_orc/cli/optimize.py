@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,7 +147,12 @@ async def _optimize(ensemble: str, named: Sequence[str], wish: Wish, limits: Lim
             optimizing.ensemble, plan, in_place=options.writes_in_place, output=options.output
         )
         folder = optimizing.folder(plan, parts, options.metric)
-        with interrupted_by_signals() as (interrupt, _), Progressing(options.quiet) as told:
+        # What a metric prints is no result.
+        with (
+            interrupted_by_signals() as (interrupt, _),
+            Progressing(options.quiet) as told,
+            redirect_stdout(sys.stderr),
+        ):
             found = await optimizing.run(plan, parts, options.metric, folder, limits, told, interrupt)
         report = record(found, plan, orchestrator.project)
         return _deliver(found, report, optimizing.path, orchestrator.project, options)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,7 +107,7 @@ async def tune(optimizing: Optimizing, parts: Split, wish: Wish, limits: Limits,
         optimizing.ensemble, plan, in_place=options.writes_in_place, output=options.output
     )
     folder = optimizing.folder(plan, parts, options.metric)
-    with Progressing(options.quiet) as told:
+    with Progressing(options.quiet) as told, redirect_stdout(sys.stderr):
         tuned = await tuning.run(
             parts, options.metric, folder, limits,
             trials=turning.trials, seed=wish.seed, at_once=wish.at_once, told=told,

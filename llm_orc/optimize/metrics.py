@@ -85,7 +85,8 @@ def metric_of(spec: str, *, folder: Path | None = None, judging: Judging | None 
     if name == "numeric":
         return _Known(partial(numeric, tolerance=_tolerance(rest) if colon else 0.0))
     if name == "regex":
-        return _Known(partial(regex, pattern=pattern(rest) if colon else None), needs_answer=not colon)
+        sought = pattern(rest) if colon else None
+        return _Known(partial(regex, pattern=sought), needs_answer=not colon, slow=True)
     if spec == "math":
         same("x + 1", "1 + x")  # raises NotAvailable now, not after the first row was paid for
         return _Known(mathematical, slow=True)
@@ -118,7 +119,8 @@ class _Known:
         if self._needs_answer and row.expected is None:
             raise UsageFailed("the row has no expected answer", hint="this metric needs one")
         if self._slow:
-            return Scored(*await anyio.to_thread.run_sync(self._best, row.expected, output))
+            best = await anyio.to_thread.run_sync(self._best, row.expected, output, abandon_on_cancel=True)
+            return Scored(*best)
         return Scored(*self._best(row.expected, output))
 
     def _best(self, expected: JsonValue, output: JsonValue) -> Verdict:
