@@ -6,14 +6,11 @@ the library stop itself outside of the main thread, where its time limit by sign
 
 from __future__ import annotations
 
-import atexit
 import importlib.util
-import json
 import re
-import subprocess
-import sys
 from threading import Lock
 
+from llm_orc.answers.stoppable import Stoppable
 from llm_orc.errors import NotAvailable
 
 LONGEST = 300
@@ -52,10 +49,10 @@ def equal(one: str, other: str) -> bool | None:
 
 
 class Verifier:
-    """One process at a time, started on first use and again after each time that it ran out of time."""
+    """Remembers verdicts, and which expressions took too long."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[str] | None = None
+        self._process = Stoppable("equal")
         self._known: dict[tuple[str, str], bool] = {}
         self._lock = Lock()
 
@@ -73,65 +70,25 @@ class Verifier:
             self._keep(one, other, verdict=bool(verdict))
             return verdict
 
-    def close(self) -> None:
-        with self._lock:
-            self._stop()
-
     def _verdict(self, one: str, other: str) -> bool | None:
         if (one, other) in self._known:
             return self._known[one, other]
-        if self._process is None:
-            self._process = _started()
-        reply = _asked(self._process, json.dumps([one, other]))
-        if not reply:
-            self._stop()
-            return None
-        return reply == "true"
+        if importlib.util.find_spec("math_verify") is None:
+            raise NotAvailable(
+                "comparing expressions needs the package 'math-verify'", hint="pip install 'llm-orc[maths]'"
+            )
+        try:
+            return self._process.ask(one, other)
+        except OSError as error:
+            raise NotAvailable(
+                "math-verify does not start", hint="try: python -c 'import math_verify'"
+            ) from error
 
     def _keep(self, one: str, other: str, *, verdict: bool) -> None:
         if len(self._known) >= KEPT:
             self._known = {}
         self._known[one, other] = verdict
 
-    def _stop(self) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.communicate()
-
-
-def _started() -> subprocess.Popen[str]:
-    if importlib.util.find_spec("math_verify") is None:
-        raise NotAvailable(
-            "comparing expressions needs the package 'math-verify'", hint="pip install 'llm-orc[maths]'"
-        )
-    process = subprocess.Popen(
-        [sys.executable, "-m", "llm_orc.answers.verifying"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, encoding="utf-8",
-        start_new_session=True,
-    )  # fmt: skip
-    if not _reply(process):
-        process.communicate()
-        raise NotAvailable("math-verify does not start", hint="try: python -c 'import math_verify'")
-    return process
-
-
-def _asked(process: subprocess.Popen[str], line: str) -> str:
-    """Its reply, "" when it ended instead."""
-    assert process.stdin is not None
-    try:
-        process.stdin.write(f"{line}\n")
-        process.stdin.flush()
-    except OSError:
-        return ""
-    return _reply(process)
-
-
-def _reply(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
-
 
 # Two runs may share it: it keeps nothing but a process.
 _VERIFIER = Verifier()
-atexit.register(_VERIFIER.close)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import time
@@ -11,7 +13,7 @@ from time import time
 import anyio
 import click
 
-from llm_orc.cli.datasets import SHIPPED, dataset_file
+from llm_orc.cli.datasets import SHIPPED, dataset_file, told_apart
 from llm_orc.cli.eval_tables import print_report
 from llm_orc.cli.numbers import Number
 from llm_orc.cli.signals import interrupted_by_signals
@@ -19,7 +21,7 @@ from llm_orc.cli.write import print_json, refuse_unwritable, write_atomically
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.text import one_line, safe
 from llm_orc.errors import UsageFailed
-from llm_orc.optimize.dataset import Row, contradicting, shuffled
+from llm_orc.optimize.dataset import Row, shuffled
 from llm_orc.optimize.evaluation import Evaluation, ScoredRow, evaluate, race
 from llm_orc.optimize.gate import Baseline, read_baseline, reasons, regression
 from llm_orc.optimize.junit import junit
@@ -106,7 +108,10 @@ def eval_(
     before = None if baseline is None else read_baseline(baseline, metric)
     began = time()
     flags: dict[str, JsonValue] = {"runs": None if runs is None else str(runs)}
-    evaluations, betting, interrupted = anyio.run(_evaluate, Orchestrator(flags=flags, runs=True), options)
+    with redirect_stdout(sys.stderr):  # what a metric prints is no result
+        evaluations, betting, interrupted = anyio.run(
+            _evaluate, Orchestrator(flags=flags, runs=True), options
+        )
     report = _report(options, evaluations, before, min_score)
     report = replace(report, betting=betting, interrupted=interrupted)
     if junit_file is not None:
@@ -192,9 +197,7 @@ def _report(
 def _chosen(rows: tuple[Row, ...], options: Options) -> tuple[Row, ...]:
     """A sample in the order of the file, so that of a file in order of difficulty not the easy ones are
     taken."""
-    for group in contradicting(rows):
-        places = ", ".join(row.source.rpartition(":")[2] for row in group)
-        click.echo(f"warning: lines {places} ask the same and expect different answers", err=True)
+    rows = told_apart(rows, options.dataset)
     if options.limit is None:
         return rows
     chosen = {row.id for row in shuffled(rows, options.seed or 0)[: options.limit]}

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import click
 
-from llm_orc.cli.datasets import SHIPPED, dataset_file
+from llm_orc.cli.datasets import SHIPPED, dataset_file, told_apart, warn_of_leaks
 from llm_orc.cli.numbers import Number
 from llm_orc.cli.optimize_progress import Progressing
-from llm_orc.cli.optimize_tune import Options, Turning, names, tune
+from llm_orc.cli.optimize_tune import Options, Turning, names, refuse_ignored, tune
 from llm_orc.cli.signals import interrupted_by_signals
 from llm_orc.cli.write import print_json, print_table, refuse_unwritable
 from llm_orc.domain.text import safe
-from llm_orc.errors import UsageFailed
+from llm_orc.errors import OrcError
 from llm_orc.orchestrator import Orchestrator
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ Examples:
 )
 @click.argument("ensemble")
 @click.option("--trainset", required=True, metavar="FILE",
-              help=f"Rows with known answers, or {SHIPPED}; a third of them is held out.")  # fmt: skip
+              help=f"Rows with known answers, or {SHIPPED}; 30 % of them are held out.")  # fmt: skip
 @click.option("--valset", metavar="FILE", help="Rows to choose by.")
 @click.option("--testset", metavar="FILE", help="Rows to judge with, looked at once.")
 @click.option("--expected", metavar="COLUMN", help="The column that holds the answer.")
@@ -104,8 +106,7 @@ def optimize(
     for file in (output, lessons):
         if file is not None:
             refuse_unwritable(file)
-    if tune is None and (pick is not None or models is not None):
-        raise UsageFailed(f"{'--pick' if pick else '--models'} needs --tune", hint="see `optimize --help`")
+    refuse_ignored(click.get_current_context())
     options = Options(
         trainset=trainset, valset=valset, testset=testset, expected=expected, metric=metric,
         estimate=estimate, dry_run=dry_run, output=output, lessons=lessons, as_json=as_json, quiet=quiet,
@@ -121,7 +122,6 @@ def optimize(
 
 
 async def _optimize(ensemble: str, named: Sequence[str], wish: Wish, limits: Limits, options: Options) -> int:
-    from llm_orc.optimize.dataset import leaked
     from llm_orc.orchestrator.optimized import record
     from llm_orc.orchestrator.optimizing import Optimizing, parted
     from llm_orc.orchestrator.searching import plan_of
@@ -133,19 +133,26 @@ async def _optimize(ensemble: str, named: Sequence[str], wish: Wish, limits: Lim
         if options.tuning is None:
             await optimizing.freeze_models()
         rows, validation, held_out = (
-            () if file is None else optimizing.rows(dataset_file(file), options.expected)
+            () if file is None else told_apart(optimizing.rows(dataset_file(file), options.expected), file)
             for file in (options.trainset, options.valset, options.testset)
         )
         parts = parted(rows, wish.seed, validation, held_out)
-        for row in leaked((*parts.train, *parts.validation), parts.held_out):
-            click.echo(f"warning: {row.source} asks what a row to learn from asks", err=True)
+        warn_of_leaks(parts)
         if options.tuning is not None:
             return await tune(optimizing, parts, wish, limits, options)
         plan = plan_of(wish, orchestrator, optimizing.agents, len(rows) + len(validation) + len(held_out))
         if options.estimate:
             return await _estimate(optimizing, plan, parts, limits, options)
+        optimizing.original.refuse_unwritable(
+            optimizing.ensemble, plan, in_place=options.writes_in_place, output=options.output
+        )
         folder = optimizing.folder(plan, parts, options.metric)
-        with interrupted_by_signals() as (interrupt, _), Progressing(options.quiet) as told:
+        # What a metric prints is no result.
+        with (
+            interrupted_by_signals() as (interrupt, _),
+            Progressing(options.quiet) as told,
+            redirect_stdout(sys.stderr),
+        ):
             found = await optimizing.run(plan, parts, options.metric, folder, limits, told, interrupt)
         report = record(found, plan, orchestrator.project)
         return _deliver(found, report, optimizing.path, orchestrator.project, options)
@@ -178,29 +185,53 @@ async def _estimate(
 def _deliver(
     found: Optimized, report: dict[str, JsonValue], path: Path, project: Path, options: Options
 ) -> int:
-    from llm_orc.orchestrator.optimized import write_beside, write_in_place, write_lessons
+    from llm_orc.orchestrator.optimized import write_lessons
 
-    if found.findings.verdict == "better" and not options.dry_run:
-        if options.output is None:
-            write_in_place(found.changes)
-        else:
-            write_beside(found.changes, path, options.output)
-    _show(found, report, path, project, options)
+    refused = found.refused if found.findings.verdict == "better" else None
+    if found.findings.verdict == "better" and not options.dry_run and refused is None:
+        refused = _refused(found, path, options)
+    _show(found, report, path, project, options, refused)
     if options.lessons is not None:
         count = write_lessons(found, options.lessons)
         click.echo(f"{count} conversations are in {options.lessons}; training weights on them is done "
                    "elsewhere", err=True)  # fmt: skip
     stop = found.findings.stop
+    if refused is not None:
+        _complain(refused.message, refused.hint)
+        return 1
     if stop is None:
         return 0
-    click.echo(f"error: {safe(stop.message)}", err=True)
-    if stop.hint:
-        click.echo(f"hint: {safe(stop.hint)}", err=True)
+    _complain(stop.message, stop.hint)
     return stop.exit_code
 
 
+def _complain(message: str, hint: str) -> None:
+    click.echo(f"error: {safe(message)}", err=True)
+    if hint:
+        click.echo(f"hint: {safe(hint)}", err=True)
+
+
+def _refused(found: Optimized, path: Path, options: Options) -> OrcError | None:
+    """Write the files; why that cannot be done, where it cannot."""
+    from llm_orc.orchestrator.optimized import write_beside, write_in_place
+
+    try:
+        if options.output is None:
+            write_in_place(found.changes)
+        else:
+            write_beside(found.changes, path, options.output)
+    except OrcError as error:
+        return error
+    return None
+
+
 def _show(
-    found: Optimized, report: dict[str, JsonValue], path: Path, project: Path, options: Options
+    found: Optimized,
+    report: dict[str, JsonValue],
+    path: Path,
+    project: Path,
+    options: Options,
+    refused: OrcError | None,
 ) -> None:
     from llm_orc.optimize.findings import summary
     from llm_orc.orchestrator.optimized import diff_of
@@ -211,17 +242,26 @@ def _show(
     # With --dry-run standard output is a patch, or nothing where no gain is proven.
     for line in summary(report, found.findings):
         click.echo(safe(line), err=options.dry_run)
-    click.echo(_written(found, path, options), err=options.dry_run)
-    if options.dry_run and found.findings.verdict == "better":
+    click.echo(_written(found, path, options, refused), err=options.dry_run)
+    if options.dry_run and found.findings.verdict == "better" and refused is None:
         click.echo(diff_of(found.changes, project), nl=False)
 
 
-def _written(found: Optimized, path: Path, options: Options) -> str:
+def _written(found: Optimized, path: Path, options: Options, refused: OrcError | None) -> str:
     """What became of the file."""
-    proven = found.findings.verdict == "better"
-    kept = f"the best candidate is {found.folder / f'best.{path.name}'}" if found.changes else ""
+    proven = found.findings.verdict == "better" and refused is None
+    kept = ""
+    if found.changes:
+        kept = f"the best candidate is {found.folder / f'best.{found.changes[-1].path.name}'}"
+    changed = ", ".join(_near(change.path) for change in found.changes)
     if proven and options.dry_run:
-        return f"{path} would change; nothing was written"
+        return f"{changed} would change; nothing was written"
     if proven:
-        return f"written: {options.output or path}; the report is {found.folder / 'report.md'}"
+        return f"written: {options.output or changed}; the report is {found.folder / 'report.md'}"
     return f"{path} is unchanged; " + (kept or f"the report is {found.folder / 'report.md'}")
+
+
+def _near(path: Path) -> str:
+    """As seen from here."""
+    whole = path.absolute()
+    return str(whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else path)

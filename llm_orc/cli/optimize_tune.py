@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from llm_orc.cli.optimize_progress import Progressing
 from llm_orc.cli.write import print_json, print_table
@@ -23,6 +26,11 @@ if TYPE_CHECKING:
     from llm_orc.orchestrator.searching import Wish
     from llm_orc.orchestrator.tuning import Tuned, Tuning
 
+_FOR_PROMPTS = (
+    "optimizer", "graph_strategy", "effort", "teacher", "proposer", "instructions", "demos", "labeled_demos",
+    "accept", "lessons",
+)  # fmt: skip
+_FOR_SETTINGS = ("models", "trials", "pick")
 _TITLES = ("", "validation", "held out", "difference", "US dollars", "tokens", "seconds", "settings")
 
 
@@ -57,8 +65,25 @@ class Options:
     def writes_in_place(self) -> bool:
         """Whether the ensemble's own file may change."""
         if self.tuning is not None:
-            return self.tuning.pick is not None and not self.dry_run
+            return self.tuning.pick is not None and not (self.estimate or self.dry_run or self.output)
         return not (self.estimate or self.dry_run or self.output)
+
+
+def refuse_ignored(context: click.Context) -> None:
+    """Raise `UsageFailed` for a flag that would do nothing beside the others."""
+    tuning = context.params["tune"] is not None
+    for option in context.command.params:
+        name = option.name or ""
+        if context.get_parameter_source(name) is ParameterSource.DEFAULT:
+            continue
+        if tuning and name in _FOR_PROMPTS:
+            raise UsageFailed(
+                f"--tune: {option.opts[0]} is for prompts, and would do nothing", hint="leave one of them out"
+            )
+        if not tuning and name in _FOR_SETTINGS:
+            raise UsageFailed(f"{option.opts[0]} needs --tune", hint="see `optimize --help`")
+    if tuning and context.params["output"] is not None and context.params["pick"] is None:
+        raise UsageFailed("--tune: --output needs --pick, the line to write", hint="--pick 1")
 
 
 def names(text: str | None) -> tuple[str, ...]:
@@ -68,20 +93,27 @@ def names(text: str | None) -> tuple[str, ...]:
 
 async def tune(optimizing: Optimizing, parts: Split, wish: Wish, limits: Limits, options: Options) -> int:
     """Search, print the front, and write what is picked. Raises `UsageFailed`."""
-    from llm_orc.orchestrator.optimized import diff_of, record_tuned, write_in_place
+    from llm_orc.orchestrator.optimized import record_tuned
     from llm_orc.orchestrator.searching import plan_of
     from llm_orc.orchestrator.tuning import Tuning
 
     turning = options.tuning
     assert turning is not None
     tuning = Tuning(optimizing, turning.keys, turning.models, parts.train)
+    if options.estimate:
+        return await _estimate(tuning, parts, options)
     plan = plan_of(wish, optimizing.orchestrator, optimizing.agents, 0)
+    optimizing.original.refuse_unwritable(
+        optimizing.ensemble, plan, in_place=options.writes_in_place, output=options.output
+    )
     folder = optimizing.folder(plan, parts, options.metric)
-    with Progressing(options.quiet) as told:
+    with Progressing(options.quiet) as told, redirect_stdout(sys.stderr):
         tuned = await tuning.run(
             parts, options.metric, folder, limits,
             trials=turning.trials, seed=wish.seed, at_once=wish.at_once, told=told,
         )  # fmt: skip
+    if not tuned.points:
+        return _stopped(tuned)
     lines = [_line(tuned, place) for place in range(len(tuned.front))]
     report = {**_report(tuned, lines), "folder": str(folder)}
     picture = record_tuned(tuned, report, folder)
@@ -90,21 +122,56 @@ async def tune(optimizing: Optimizing, parts: Split, wish: Wish, limits: Limits,
     else:
         _print(tuned, tuning, lines)
         click.echo(f"plot: {picture}", err=True)
+    if tuned.failing is not None:
+        click.echo(f"warning: {safe(tuned.failing.says)}", err=True)
     if turning.pick is not None:
-        if turning.pick > len(tuned.front):
-            raise UsageFailed(f"--pick {turning.pick}: the table has {len(tuned.front)} lines")
-        changes = tuning.changes(tuned.front[turning.pick - 1].settings)
-        click.echo(diff_of(changes, optimizing.orchestrator.project), nl=False)
-        if not options.dry_run:
-            write_in_place(changes)
-            click.echo(f"written: {optimizing.path}", err=True)
+        _pick(tuned, tuning, turning.pick, optimizing, options)
+    return _stopped(tuned)
+
+
+def _pick(tuned: Tuned, tuning: Tuning, pick: int, optimizing: Optimizing, options: Options) -> None:
+    from llm_orc.orchestrator.optimized import diff_of, write_beside, write_in_place
+
+    if pick > len(tuned.front):
+        raise UsageFailed(f"--pick {pick}: the table has {len(tuned.front)} lines")
+    changes = tuning.changes(tuned.front[pick - 1].settings)
+    click.echo(diff_of(changes, optimizing.orchestrator.project), nl=False)
+    if options.dry_run:
+        return
+    if options.output is None:
+        write_in_place(changes)
+    else:
+        write_beside(changes, optimizing.path, options.output)
+    click.echo(f"written: {options.output or optimizing.path}", err=True)
+
+
+async def _estimate(tuning: Tuning, parts: Split, options: Options) -> int:
+    assert options.tuning is not None
+    found = await tuning.estimate(parts, options.tuning.trials)
+    if options.as_json:
+        print_json({"tune": list(options.tuning.keys), "trials": found.trials,
+                    "calls": {"least": found.least, "most": found.most}})  # fmt: skip
+        return 0
+    click.echo(
+        f"{found.trials} settings on {len(parts.validation)} rows, the best of them on "
+        f"{len(parts.held_out)} held out: {found.least} to {found.most} calls; nothing was asked"
+    )
+    return 0
+
+
+def _stopped(tuned: Tuned) -> int:
+    """The exit code; what ended it early is said."""
     if tuned.stop is None:
         return 0
     click.echo(f"error: {safe(tuned.stop.message)}", err=True)
+    if tuned.stop.hint:
+        click.echo(f"hint: {safe(tuned.stop.hint)}", err=True)
     return tuned.stop.exit_code
 
 
 def _report(tuned: Tuned, lines: Sequence[dict[str, JsonValue]]) -> dict[str, JsonValue]:
+    from llm_orc.optimize.failing import failing_json
+
     points: list[JsonValue] = [
         {
             "settings": dict(point.settings), "validation": point.quality, "usd": point.usd,
@@ -116,6 +183,7 @@ def _report(tuned: Tuned, lines: Sequence[dict[str, JsonValue]]) -> dict[str, Js
         "tried": len(points),
         "calls": tuned.sent,
         "cost_usd": tuned.usd,
+        "failed": [] if tuned.failing is None else failing_json([tuned.failing]),
         "front": list(lines),
         "points": points,
     }

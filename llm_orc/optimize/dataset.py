@@ -100,6 +100,14 @@ def repeated(rows: Sequence[Row]) -> tuple[tuple[Row, ...], ...]:
     return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
 
+def distinct(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """The first of those rows that ask the same and expect the same: a copy is no further evidence."""
+    first: dict[str, Row] = {}
+    for row in rows:
+        first.setdefault(_canonical([_question(row), row.expected, row.labels]), row)
+    return tuple(first.values())
+
+
 def contradicting(rows: Sequence[Row]) -> tuple[tuple[Row, ...], ...]:
     """Those groups of `repeated` whose rows expect different answers."""
     return tuple(group for group in repeated(rows) if len({_canonical(row.expected) for row in group}) > 1)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from llm_orc.domain.completion import Usage
 from llm_orc.domain.json import JsonValue
 from llm_orc.optimize.dataset import Split
+from llm_orc.optimize.failing import failing_json
 from llm_orc.optimize.optimization import Findings, Measured, Progress
 from llm_orc.optimize.prompting import state_json
 from llm_orc.optimize.search_plan import Plan
@@ -52,6 +53,7 @@ def findings_json(
         "tokens": {"input": usage.input_tokens, "output": usage.output_tokens},
         "cost_usd": spent.usd,
         "stopped_by": None if findings.stop is None else findings.stop.message,
+        "failed": failing_json(findings.failing),
         "notes": list(findings.notes),
         "best": None if findings.best is None else state_json(findings.best),
     }  # fmt: skip
@@ -97,6 +99,7 @@ def summary(report: Mapping[str, JsonValue], findings: Findings) -> list[str]:
         f"{findings.tried} candidates, {spent['sent']} calls sent, {spent['from_journal']} from the journal, "
         f"{dollars(report['cost_usd'])}"
     )]  # fmt: skip
+    lines += [f"warning: {each.says}" for each in findings.failing]
     lines += [f"note: {note}" for note in findings.notes]
     return lines
 

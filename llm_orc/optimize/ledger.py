@@ -63,12 +63,16 @@ class Ledger:
             self.trials.meter.end(Stop(message=error.message, exit_code=error.exit_code, hint=error.hint))
             raise Stopped from error
         except OrcError as error:
-            return Scored(0.0, error.message)
+            return Scored(0.0, error.message, fault=error)
 
     async def judge(self, state: State, row: Row) -> Judged:
         """A state on a row. Raises `Stopped`."""
         ran = await self.trials.ran(state, row.inputs)
         return Judged(ran, await self.score(row, ran))
+
+    def all(self) -> list[Judged]:
+        """Every run that was entered."""
+        return [judged for known in self.scores.values() for judged in known.values()]
 
     def mean(self, candidate: str, rows: Iterable[Row]) -> float | None:
         """The mean over those rows that it was tried on; None where it was tried on none."""

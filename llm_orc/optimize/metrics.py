@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeAlias
 import anyio
 
 from llm_orc.answers.equivalence import same
-from llm_orc.answers.functions import user_function
+from llm_orc.answers.functions import failed, place_of, user_function
 from llm_orc.domain.completion import Usage
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.text import as_text, one_line
@@ -85,7 +85,8 @@ def metric_of(spec: str, *, folder: Path | None = None, judging: Judging | None 
     if name == "numeric":
         return _Known(partial(numeric, tolerance=_tolerance(rest) if colon else 0.0))
     if name == "regex":
-        return _Known(partial(regex, pattern=pattern(rest) if colon else None), needs_answer=not colon)
+        sought = pattern(rest) if colon else None
+        return _Known(partial(regex, pattern=sought), needs_answer=not colon, slow=True)
     if spec == "math":
         same("x + 1", "1 + x")  # raises NotAvailable now, not after the first row was paid for
         return _Known(mathematical, slow=True)
@@ -118,7 +119,8 @@ class _Known:
         if self._needs_answer and row.expected is None:
             raise UsageFailed("the row has no expected answer", hint="this metric needs one")
         if self._slow:
-            return Scored(*await anyio.to_thread.run_sync(self._best, row.expected, output))
+            best = await anyio.to_thread.run_sync(self._best, row.expected, output, abandon_on_cancel=True)
+            return Scored(*best)
         return Scored(*self._best(row.expected, output))
 
     def _best(self, expected: JsonValue, output: JsonValue) -> Verdict:
@@ -151,19 +153,25 @@ class _Own:
         self._function = function
 
     async def __call__(self, row: Row, output: JsonValue) -> Scored:
-        value = await anyio.to_thread.run_sync(self._function, row, output)
+        value = await anyio.to_thread.run_sync(self._called, row, output)
         if inspect.isawaitable(value):
             value = await self._awaited(value)
-        return score_in(value, self._spec)
+        place = place_of(self._function)
+        return score_in(value, f"{self._spec} ({place})" if place else self._spec)
+
+    def _called(self, row: Row, output: JsonValue) -> object:
+        try:
+            return self._function(row, output)
+        except KeyboardInterrupt as error:  # of the user's making: Ctrl-C reaches the main thread only
+            raise failed(self._spec, self._function, error) from error
 
     async def _awaited(self, value: Awaitable[object]) -> object:
         try:
             return await value
         except OrcError:
             raise
-        except Exception as error:
-            said = one_line(f"{type(error).__name__}: {error}", 2 * _SHOWN)
-            raise ScriptFailed(f"{self._spec} failed: {said}") from error
+        except (Exception, KeyboardInterrupt) as error:
+            raise failed(self._spec, self._function, error) from error
 
 
 def alternatives(expected: JsonValue) -> Sequence[JsonValue]:

@@ -11,6 +11,7 @@ from typing import Literal
 import anyio
 
 from llm_orc.optimize.dataset import Row, Split
+from llm_orc.optimize.failing import Failing, failing_on, refuse_failing
 from llm_orc.optimize.ledger import Judged, Ledger
 from llm_orc.optimize.meter import Limits, Meter, Stop, Stopped
 from llm_orc.optimize.prompting import State, fingerprint, size
@@ -22,6 +23,9 @@ Verdict = Literal["better", "no gain", "not proven", "no claim", "stopped"]
 """`better`: proven on held-out rows. `no gain`: no candidate beat the baseline on the validation rows.
 `not proven`: one did, and the held-out rows do not show it. `no claim`: too few rows to test with.
 `stopped`: the search was ended before there was anything to test, or before it was tested."""
+
+
+_VALIDATION, _HELD_OUT = "validation rows", "held-out rows"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,7 @@ class Findings:
     after: Measured | None
     held_out: Difference | None
     stop: Stop | None
+    failing: tuple[Failing, ...]
     notes: tuple[str, ...]
 
 
@@ -146,6 +151,7 @@ class Optimization:
         origin = self._search.origin
         try:
             self._baseline = await self._search.mean(origin)
+            refuse_failing(self._ledger, origin, self._split.validation, _VALIDATION)
             self._phase = "search"
             self._meter.hold_back(self._reserve(limits))
             await self._search.run()
@@ -172,8 +178,18 @@ class Optimization:
             after=after,
             held_out=compared,
             stop=stop,
+            failing=self._failing(origin, best),
             notes=tuple(self._search.notes),
         )
+
+    def _failing(self, origin: State, best: State | None) -> tuple[Failing, ...]:
+        validation, held_out = self._split.validation, self._split.held_out
+        looks = [(origin, validation, f"{_VALIDATION} before")]
+        if best is not None:
+            looks += [(best, validation, f"{_VALIDATION} after"), (origin, held_out, f"{_HELD_OUT} before"),
+                      (best, held_out, f"{_HELD_OUT} after")]  # fmt: skip
+        found = [failing_on(self._ledger, state, rows, runs) for state, rows, runs in looks]
+        return tuple(each for each in found if each is not None)
 
     def _reserve(self, limits: Limits) -> Limits:
         """What the race and the test will take, by what the baseline took."""
@@ -223,6 +239,7 @@ class Optimization:
         try:
             for state in (origin, best):
                 await judge_all(self._ledger, state, rows)
+                refuse_failing(self._ledger, state, rows, _HELD_OUT)
         except Stopped:
             return None, None
         return self._measured(origin, rows), self._measured(best, rows)

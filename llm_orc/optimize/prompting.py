@@ -44,6 +44,24 @@ def applied(ensemble: Ensemble, state: State) -> Ensemble:
     return replace(ensemble, agents=agents)
 
 
+def as_loaded(state: State, own: State) -> dict[str, Prompting]:
+    """The state as it would be loaded from the file that it is written to; what is the file's `own` stays.
+
+    Line breaks at the end of a prompt are lost there, and carriage returns in a prompt file. An example that
+    is there twice says nothing more.
+    """
+    return {name: _as_loaded(prompting, own[name]) for name, prompting in state.items()}
+
+
+def _as_loaded(found: Prompting, own: Prompting) -> Prompting:
+    prompt, demos = found.system_prompt, found.demos
+    if prompt != own.system_prompt:
+        prompt = prompt.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
+    if demos != own.demos:
+        demos = tuple({json.dumps([dict(d.inputs), d.output]): d for d in reversed(demos)}.values())[::-1]
+    return Prompting(system_prompt=prompt, demos=demos)
+
+
 def fingerprint(state: State) -> str:
     """The same for two states exactly when they prompt alike."""
     text = json.dumps(state_json(state), sort_keys=True, ensure_ascii=False)

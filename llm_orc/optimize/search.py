@@ -104,7 +104,7 @@ class Search:
         try:
             with optimizers.context(lm, plan.at_once):
                 found: State = optimizers.OPTIMIZERS[name](making, student).state()
-                return found
+                return self._ledger.trials.as_loaded(found)
         except Exception as error:
             self.notes.append(
                 f"{name} ended early: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
@@ -169,7 +169,7 @@ class Search:
 
     async def mean(self, state: State) -> float:
         """The mean score on all validation rows. Raises `Stopped`."""
-        rows = self._split.validation
+        rows, state = self._split.validation, self._ledger.trials.as_loaded(state)
         await judge_all(self._ledger, state, rows)
         mean = self._ledger.mean(fingerprint(state), rows)
         return 0.0 if mean is None else mean

@@ -11,15 +11,17 @@ from typing import TypeAlias
 
 from llm_orc.answers.equivalence import number, same
 from llm_orc.answers.extraction import PATTERN_READS, auto, last_number
+from llm_orc.answers.stoppable import Stoppable
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.text import as_text, one_line
-from llm_orc.errors import UsageFailed
+from llm_orc.errors import DeadlinePassed, UsageFailed
 from llm_orc.optimize.tree_score import tree_score
 
 Verdict: TypeAlias = tuple[float, str]
 
 _SHOWN = 100
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
+_SEARCHING = Stoppable("search")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
@@ -68,10 +70,15 @@ def mathematical(expected: JsonValue, output: JsonValue) -> Verdict:
 
 
 def regex(expected: JsonValue, output: JsonValue, pattern: re.Pattern[str] | None = None) -> Verdict:
-    """The output has a place that matches the pattern, or the expected one."""
-    sought = pattern if pattern is not None else _compiled(as_text(expected))
-    found = sought.search(as_text(output)[-PATTERN_READS:])
-    return (1.0, "") if found else (0.0, f"{sought.pattern!r} matches nothing in {_short(output)}")
+    """The output has a place that matches the pattern, or the expected one. Raises `DeadlinePassed`."""
+    sought = (pattern if pattern is not None else _compiled(as_text(expected))).pattern
+    found = _SEARCHING.ask(sought, as_text(output)[-PATTERN_READS:])
+    if found is None:
+        raise DeadlinePassed(
+            f"the pattern {_short(sought)} takes too long on {_short(output)}",
+            hint="a repetition within a repetition, such as (a+)+, may take for ever",
+        )
+    return (1.0, "") if found else (0.0, f"{sought!r} matches nothing in {_short(output)}")
 
 
 def pattern(text: str) -> re.Pattern[str]:

@@ -13,9 +13,9 @@ from llm_orc.domain.completion import Usage
 from llm_orc.domain.ensemble import ASK_SEVERAL, Agent, Ensemble, Llm, StrategySpec
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
-from llm_orc.domain.outcome import Answered, Failed, Outcome, RunResult
+from llm_orc.domain.outcome import Answered, Cause, Failed, Outcome, RunResult
 from llm_orc.optimize.meter import Account, Meter, ProviderOf, Stopped
-from llm_orc.optimize.prompting import State, applied, fingerprint
+from llm_orc.optimize.prompting import State, applied, as_loaded, fingerprint, state_of
 
 Shown = Sequence[tuple[JsonObject, JsonValue]]
 """What an agent saw, by variable, and what it answered: once, or once per item of a fan-out."""
@@ -54,18 +54,22 @@ class Exploring:
 class Ran:
     """One run: what came out, what each agent was shown and said, and what it took.
 
-    `failure` says why there is no output. `usd` is None when a price is unknown.
+    `cause` says why there is no output, None where there is one. `usd` is None when a price is unknown.
     """
 
     candidate: str
     output: JsonValue
     shown: Mapping[str, Shown]
-    failure: str
+    cause: Cause | None
     usage: Usage
     usd: float | None
     seconds: float
     calls: int
     explored: bool
+
+    @property
+    def failure(self) -> str:
+        return "" if self.cause is None else self.cause.message
 
 
 class Trials:
@@ -90,7 +94,7 @@ class Trials:
         self, state: State, inputs: JsonObject, exploring: Mapping[str, Exploring] | None = None
     ) -> Ran:
         """Raises `Stopped`."""
-        exploring = exploring or {}
+        exploring, state = exploring or {}, self.as_loaded(state)
         candidate = fingerprint(state)
         self.states.setdefault(candidate, state)
         mark = ",".join(f"{name}={each.mark}" for name, each in sorted(exploring.items()))
@@ -105,6 +109,10 @@ class Trials:
             finally:
                 self._under_way.pop(key).set()
         return found
+
+    def as_loaded(self, state: State) -> State:
+        """A state as the file would be loaded with it: nothing else is run, and nothing else is kept."""
+        return as_loaded(state, state_of(self.ensemble, tuple(state)))
 
     async def aside(self, ensemble: Ensemble, inputs: JsonObject) -> RunResult:
         """Run another ensemble, such as a judge, under the same limits. Raises `Stopped`."""
@@ -126,16 +134,16 @@ class Trials:
         result = await self._in_scope(ensemble, inputs, account)
         if result is None or (self.meter.stop is not None and _cut_short(result)):
             raise Stopped
-        failure = _failure(result)
+        cause = _cause(result)
         return Ran(
             candidate=candidate,
-            output=None if failure else result.output,
+            output=None if cause is not None else result.output,
             shown={
                 name: self._view(ensemble.agents[name], inputs, result.agents)
                 for name in state
                 if isinstance(result.agents[name], Answered)
             },
-            failure=failure,
+            cause=cause,
             usage=account.usage,
             usd=account.usd,
             seconds=account.seconds,
@@ -168,14 +176,15 @@ def _cut_short(result: RunResult) -> bool:
     return result.status in ("interrupted", "partial", "failed")
 
 
-def _failure(result: RunResult) -> str:
-    """Why there is no output; "" where there is one."""
+def _cause(result: RunResult) -> Cause | None:
+    """Why there is no output; None where there is one."""
     if result.ended_by is not None:
-        return result.ended_by.message
+        return result.ended_by
     if result.status != "failed":
-        return ""
-    causes = [outcome.cause.message for outcome in result.agents.values() if isinstance(outcome, Failed)]
-    return (causes or ["an output is missing"])[0]
+        return None
+    causes = [outcome.cause for outcome in result.agents.values() if isinstance(outcome, Failed)]
+    missing = Cause(kind="dependency", message="an output is missing")
+    return replace((causes or [missing])[0], exit_code=result.exit_code)
 
 
 def explored(ensemble: Ensemble, exploring: Mapping[str, Exploring]) -> Ensemble:

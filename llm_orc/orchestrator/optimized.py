@@ -13,6 +13,7 @@ from llm_orc.optimize.findings import findings_json, markdown
 from llm_orc.optimize.scatter import Dot, scatter
 from llm_orc.optimize.search_plan import Plan
 from llm_orc.orchestrator.optimizing import Optimized
+from llm_orc.orchestrator.rewritable import refuse_beside
 from llm_orc.orchestrator.tuning import Tuned
 from llm_orc.spec.replace_file import replace_files
 
@@ -70,11 +71,11 @@ def write_in_place(changes: Sequence[FileChange]) -> None:
 
 def write_beside(changes: Sequence[FileChange], ensemble: Path, output: Path) -> None:
     """Write the changed ensemble to another file. Raises `UsageFailed` where one with a prompt changes."""
-    others = [change.path for change in changes if change.path != ensemble]
-    if others:
-        raise UsageFailed(f"--output: the change is in {others[0]} too", hint="write in place, or --dry-run")
-    for change in changes:
-        output.write_bytes(change.after)
+    refuse_beside([change.path for change in changes], ensemble)
+    try:
+        output.write_bytes(changes[0].after if changes else ensemble.read_bytes())
+    except OSError as error:
+        raise UsageFailed(f"cannot write {output}: {error.strerror}") from error
 
 
 def write_lessons(optimized: Optimized, path: Path) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -15,9 +16,9 @@ from llm_orc.domain.edit import Edit, FileChange
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import RunResult
-from llm_orc.errors import UsageFailed
+from llm_orc.errors import InvalidFile, OrcError, RewriteRefused, UsageFailed
 from llm_orc.optimize.calls import Calls
-from llm_orc.optimize.dataset import Row, Split, split
+from llm_orc.optimize.dataset import Row, Split, distinct, split
 from llm_orc.optimize.estimate import Dry, Foreseen, foresee
 from llm_orc.optimize.judging import Judge
 from llm_orc.optimize.ledger import Ledger
@@ -32,6 +33,7 @@ from llm_orc.orchestrator import AS_THE_FILE_SAYS, Orchestrator
 from llm_orc.orchestrator.completing import completed, has_choice
 from llm_orc.orchestrator.evaluating import Candidate, fitted, rows_for
 from llm_orc.orchestrator.open_agents import open_agents, refuse_wordings
+from llm_orc.orchestrator.rewritable import Original
 from llm_orc.orchestrator.viewing import viewed
 from llm_orc.plan.task_typing import task_of
 from llm_orc.run.calls import cost_of
@@ -40,8 +42,6 @@ from llm_orc.run.render import as_text, demo_prompt
 from llm_orc.run.run import run_ensemble
 from llm_orc.run.treatment import Treatment
 from llm_orc.spec.inputs import gather_inputs
-from llm_orc.spec.replace_file import replace_files
-from llm_orc.spec.rewrite_file import rewrite_file
 from llm_orc.spec.shipped import shipped
 
 VERSION = 2
@@ -55,7 +55,9 @@ ITEMS = 3
 class Optimized:
     """What an optimization came to. `folder` holds its journal and reports, `changes` what the file would
     become; they are empty where there is nothing better. `lessons` are the conversations that went well on
-    rows that are not held out, for training weights elsewhere. `usage` is of the calls that were sent."""
+    rows that are not held out, for training weights elsewhere. `usage` is of the calls that were sent.
+    `refused` says why the files as they are now cannot be changed so; `changes` are of what they were then.
+    """
 
     findings: Findings
     folder: Path
@@ -65,6 +67,7 @@ class Optimized:
     split: Split
     assigned: Mapping[str, str]
     lessons: tuple[JsonObject, ...]
+    refused: OrcError | None = None
 
 
 class Optimizing:
@@ -74,6 +77,7 @@ class Optimizing:
         self.orchestrator = orchestrator
         self.path = orchestrator.locate(ensemble)
         self.ensemble = orchestrator.load(self.path)
+        self.original = Original(self.path, orchestrator.fleet)
         self.agents = open_agents(self.ensemble, agents)
         refuse_wordings(self.ensemble, self.agents)
         self.assigned: dict[str, str] = {}
@@ -150,11 +154,12 @@ class Optimizing:
             optimization = Optimization(plan, parts, ledger, folder / "dspy.log", told)
             heard.append(optimization)
             findings = await optimization.run(limits, interrupt)
-            best = findings.best
+            changes, refused = self._changes(findings.best)
             return Optimized(
                 findings=findings,
                 folder=folder,
-                changes=() if best is None else self.changes(best),
+                changes=changes,
+                refused=refused,
                 progress=optimization.progress(),
                 usage=meter.usage,
                 split=parts,
@@ -175,12 +180,16 @@ class Optimizing:
     async def estimate(self, plan: Plan, parts: Split, limits: Limits) -> tuple[Foreseen, ...]:
         """What the search would take, without asking a model."""
         ensemble = self.ready()
-        per_run = {
+        per_run = await self.calls_per_run(ensemble)
+        return await foresee(ensemble, plan, parts, per_run, viewed, cost_of, limits)
+
+    async def calls_per_run(self, ensemble: Ensemble) -> dict[str, int]:
+        """How many calls each llm agent makes in one run."""
+        return {
             name: await self._calls_of(agent)
             for name, agent in ensemble.agents.items()
             if isinstance(agent.work, Llm)
         }
-        return await foresee(ensemble, plan, parts, per_run, viewed, cost_of, limits)
 
     async def _calls_of(self, agent: Agent) -> int:
         """How many calls the agent's strategy makes for one answer, of a model that answers nothing."""
@@ -237,8 +246,19 @@ class Optimizing:
                     found.append({"messages": [{"role": role, "content": text} for role, text in said]})
         return tuple(found)
 
-    def changes(self, state: State) -> tuple[FileChange, ...]:
-        """What becomes of the files with a state in them. Raises `RewriteRefused`."""
+    def _changes(self, best: State | None) -> tuple[tuple[FileChange, ...], OrcError | None]:
+        """What becomes of the files; where that is refused, what would have become of them, and why."""
+        if best is None:
+            return (), None
+        edits = self._edits(best)
+        try:
+            return self.original.changes(edits), None
+        except (RewriteRefused, InvalidFile) as error:
+            with suppress(RewriteRefused, InvalidFile):
+                return self.original.kept(edits), error
+            return (), error
+
+    def _edits(self, state: State) -> list[Edit]:
         before = state_json(state_of(self.ensemble, self.agents))
         edits: list[Edit] = []
         for name, after in state_json(state).items():
@@ -246,12 +266,7 @@ class Optimizing:
                 value = after[key]
                 if value != before[name][key]:
                     edits.append(Edit(agent=name, key=key, value=value or (None if key == "demos" else "")))
-        return rewrite_file(self.path, edits, self.orchestrator.fleet)
-
-
-def write(changes: Sequence[FileChange]) -> None:
-    """Replace the files, all or none. Raises `RewriteRefused`."""
-    replace_files(changes)
+        return edits
 
 
 def parted(
@@ -259,10 +274,12 @@ def parted(
 ) -> Split:
     """Rows to learn from, to choose by, and, where there are enough, to judge with.
 
-    What is given for the last two is not taken from `rows`. Raises `UsageFailed`.
+    Copies of a row are left out. What is given for the last two is not taken from `rows`. Raises
+    `UsageFailed`.
     """
+    rows, validation, held_out = distinct(rows), distinct(validation), distinct(held_out)
     if len(rows) < FEWEST:
-        raise UsageFailed(f"{len(rows)} rows are too few", hint=f"give {LEAST_ROWS} or more")
+        raise UsageFailed(f"{len(rows)} distinct rows are too few", hint=f"give {LEAST_ROWS} or more")
     unseen = 0.0 if held_out else _unseen(len(rows), len(rows) + len(validation))
     train = 1 - unseen if validation else (1 - unseen) / 2
     parts = split(rows, seed, train=train, validation=1 - unseen - train)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 from llm_orc.domain.edit import Edit, FileChange
@@ -12,6 +13,7 @@ from llm_orc.domain.json import JsonValue
 from llm_orc.errors import UsageFailed
 from llm_orc.optimize.calls import Calls
 from llm_orc.optimize.dataset import Row, Split
+from llm_orc.optimize.failing import Failing, failing, refuse_failing
 from llm_orc.optimize.ledger import Ledger
 from llm_orc.optimize.meter import Limits, Meter, Stop, Stopped
 from llm_orc.optimize.metrics import alternatives, check_rows, metric_of
@@ -26,9 +28,8 @@ from llm_orc.orchestrator.optimizing import Optimizing
 from llm_orc.orchestrator.viewing import viewed
 from llm_orc.run.calls import cost_of
 from llm_orc.run.render import as_text
-from llm_orc.spec.document import decoded, read_text
+from llm_orc.spec.document import decoded
 from llm_orc.spec.ensemble_file import load_ensemble
-from llm_orc.spec.rewrite_file import rewrite_file
 
 KEYS = ("models", "temperature", "samples", "threshold", "demos")
 TEMPERATURES = (0.0, 0.3, 0.7, 1.0)
@@ -42,7 +43,8 @@ SHOWN = 8
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuned:
     """The points that no other beats, on validation and on held-out rows, and how each differs there from
-    what the file says. `points` are all that were tried, what the file says first."""
+    what the file says. `points` are all that were tried, what the file says first; none where it was stopped
+    before."""
 
     points: tuple[Point, ...]
     front: tuple[Point, ...]
@@ -51,7 +53,17 @@ class Tuned:
     sent: int
     replayed: int
     usd: float | None
+    failing: Failing | None
     stop: Stop | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """How many settings would be tried, and the calls that it would take."""
+
+    trials: int
+    least: int
+    most: int
 
 
 class Tuning:
@@ -63,6 +75,8 @@ class Tuning:
         for key in keys:
             if key not in KEYS:
                 raise UsageFailed(f"--tune knows no {key!r}", hint=f"known: {', '.join(KEYS)}")
+        for name in models:
+            optimizing.orchestrator.model(name)
         self._optimizing = optimizing
         self._models = tuple(models)
         self._train = train
@@ -77,6 +91,26 @@ class Tuning:
                 f"there is nothing to tune in {', '.join(keys)}",
                 hint="models needs --models A,B; samples and threshold need a strategy that has them",
             )
+
+    async def estimate(self, parts: Split, trials: int) -> Ahead:
+        """What a search would take, without asking a model."""
+        trials = min(trials, prod(len(knob.choices) for knob in self.knobs))
+        first = {knob.name: knob.choices[0] for knob in self.knobs}
+        per_run = []
+        for pick in (min, max):
+            samples = {
+                knob.name: pick(size for size in knob.choices if isinstance(size, int))
+                for knob in self.knobs
+                if knob.key == "strategy.samples"
+            }
+            calls = await self._optimizing.calls_per_run(self._as_loaded({**first, **samples}))
+            per_run.append(sum(calls.values()))
+        held_out = len(parts.held_out)
+        return Ahead(
+            trials,
+            per_run[0] * (trials * len(parts.validation) + held_out),
+            per_run[1] * (trials * len(parts.validation) + min(trials, SHOWN + 1) * held_out),
+        )
 
     async def run(
         self,
@@ -113,6 +147,8 @@ class Tuning:
                 ledger = ledgers[name]
                 state = state_of(ledger.trials.ensemble, self._optimizing.agents)
                 await judge_all(ledger, state, rows)
+                if baseline is None:
+                    refuse_failing(ledger, state, rows, "validation rows")
                 found = measured(ledger, state, rows)
                 assert found is not None
                 return found
@@ -127,17 +163,14 @@ class Tuning:
                 )  # fmt: skip
 
             points = await tune(self.knobs, measure, trials=trials, seed=seed)
-            if not points:
-                assert meter.stop is not None
-                raise UsageFailed(meter.stop.message, hint="that is too little for one look at the rows")
             kept = front(points)
             held_out: list[Measured | None] = []
-            for point in (points[0], *kept[:SHOWN]):
+            for point in (*points[:1], *kept[:SHOWN]):
                 try:
                     held_out.append(await try_on(point.settings, parts.held_out) if parts.held_out else None)
                 except Stopped:
                     held_out.append(None)
-            before, *after = held_out
+            before, after = next(iter(held_out), None), held_out[1:]
             return Tuned(
                 points=points,
                 front=kept,
@@ -149,20 +182,22 @@ class Tuning:
                 sent=meter.sent,
                 replayed=meter.replayed,
                 usd=meter.usd,
+                failing=failing([run for ledger in ledgers.values() for run in ledger.all()], "runs"),
                 stop=meter.stop,
             )
 
     def changes(self, settings: Settings) -> tuple[FileChange, ...]:
         """What becomes of the files with these settings. Raises `RewriteRefused`."""
-        edits = [
+        edits = self._all_edits(settings)
+        return self._optimizing.original.changes(edits) if edits else ()
+
+    def _all_edits(self, settings: Settings) -> list[Edit]:
+        return [
             edit
             for knob in self.knobs
             if settings[knob.name] != knob.choices[0]
             for edit in self._edits(knob, settings[knob.name])
         ]
-        return (
-            rewrite_file(self._optimizing.path, edits, self._optimizing.orchestrator.fleet) if edits else ()
-        )
 
     def _edits(self, knob: Knob, value: JsonValue) -> list[Edit]:
         edits = [Edit(agent=knob.agent, key=knob.key, value=value)]
@@ -173,10 +208,12 @@ class Tuning:
     def _as_loaded(self, settings: Settings) -> Ensemble:
         """The ensemble as the changed file would be loaded and run."""
         path, fleet = self._optimizing.path, self._optimizing.orchestrator.fleet
-        texts = {c.path.resolve(): decoded(c.after, str(c.path)) for c in self.changes(settings)}
+        original = self._optimizing.original
+        changes = original.kept(self._all_edits(settings))
+        texts = {c.path.resolve(): decoded(c.after, str(c.path)) for c in changes}
 
         def source(file: Path) -> str:
-            return texts.get(file.resolve()) or read_text(file)
+            return texts.get(file.resolve()) or original.text(file)
 
         loaded = load_ensemble(path, fleet, source=source)
         loaded = with_one_context(priced(loaded), llm_works(loaded))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from llm_orc.domain.edit import FileChange
 from llm_orc.errors import RewriteRefused
+from llm_orc.spec.document import bytes_of
 
 
 def replace_files(changes: Sequence[FileChange]) -> None:
@@ -30,6 +31,16 @@ def replace_files(changes: Sequence[FileChange]) -> None:
         for change in reversed(done):
             replace_file(FileChange(path=change.path, before=change.after, after=change.before))
         raise
+
+
+def refuse_irreplaceable(paths: Sequence[Path]) -> None:
+    """Raise `RewriteRefused` for files that could not be replaced now, without touching them."""
+    for path in paths:
+        target, status = _target(path)
+        content = bytes_of(path)
+        _check(FileChange(path=path, before=content, after=content), target, status)
+        if not os.access(target.parent, os.W_OK):
+            raise RewriteRefused(f"{path} cannot be replaced: its folder may not be written to")
 
 
 def replace_file(change: FileChange) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -25,28 +25,44 @@ _MAY_CHANGE = {
 """Key -> the fields of `Llm` that it decides."""
 
 
-def rewrite_file(path: Path, edits: Sequence[Edit], fleet: Fleet) -> tuple[FileChange, ...]:
+ReadBytes = Callable[[Path], bytes]
+
+
+def rewrite_file(
+    path: Path,
+    edits: Sequence[Edit],
+    fleet: Fleet,
+    *,
+    read: ReadBytes = bytes_of,
+    was: Ensemble | None = None,
+) -> tuple[FileChange, ...]:
     """What becomes of the file, and of the prompt files in which its agents keep prompts. Nothing is written.
 
     A prompt file is changed only where no one else uses it. Files that would stay as they are, are left out;
-    the ensemble file comes last.
+    the ensemble file comes last. `read` takes the place of the disk. `was` is what the files were loaded as
+    when the edits were thought of: comments may have changed since, what counts may not.
 
     Raises `InvalidFile` for a file with problems, `NotFound` for an unknown agent, and `RewriteRefused` for
     edits after which the file would have problems, or anything but the edited keys would be loaded otherwise.
     """
-    before = bytes_of(path)
+    before = read(path)
     uses: list[Path] = []
 
     def source(file: Path) -> str:
         uses.append(file.resolve())
-        return decoded(before, str(path)) if file == path else read_text(file)
+        return decoded(before if file == path else read(file), str(file))
 
     old = load_ensemble(path, fleet, need_models=False, source=source)
+    if was is not None and _plain(old) != _plain(was):
+        raise RewriteRefused(
+            f"{path} was edited meanwhile and is not loaded as it was: what would be written was not tried",
+            hint="run the command again",
+        )
     in_files, inline = _divided(path, before, edits)
-    changes = [_prompt_change(path, edit, file, uses) for file, edit in in_files.items()]
+    changes = [_prompt_change(path, edit, file, uses, read(file)) for file, edit in in_files.items()]
     changes.append(FileChange(path=path, before=before, after=rewrite(before, inline, path.name)))
     changes = [change for change in changes if change.before != change.after]
-    _prove(path, old, _reloaded(path, changes, fleet), edits)
+    _prove(path, old, _reloaded(path, changes, fleet, read), edits)
     return tuple(changes)
 
 
@@ -75,7 +91,7 @@ def _agents(data: JsonValue) -> Iterator[Mapping[str, JsonValue]]:
     yield from (agent for agent in (agents if isinstance(agents, list) else []) if isinstance(agent, dict))
 
 
-def _prompt_change(path: Path, edit: Edit, file: Path, uses: Sequence[Path]) -> FileChange:
+def _prompt_change(path: Path, edit: Edit, file: Path, uses: Sequence[Path], before: bytes) -> FileChange:
     if uses.count(file.resolve()) > 1:
         raise RewriteRefused(
             f"{file} is used more than once by {path.name}, and is to change for {shown(edit.agent)} only",
@@ -86,7 +102,7 @@ def _prompt_change(path: Path, edit: Edit, file: Path, uses: Sequence[Path]) -> 
         raise RewriteRefused(
             f"{file} is also used by {others[0]}", hint="give the agent a prompt file of its own"
         )
-    before, text = bytes_of(file), str(edit.value)
+    text = str(edit.value)
     after = _prompt_bytes(before, text, file)
     if decoded(after, str(file)).rstrip("\n") != text.rstrip("\n"):
         raise RewriteRefused(
@@ -131,12 +147,12 @@ def _prompt_files(ensemble: Path, name: str) -> Iterator[Path]:
                 yield (ensemble.parent / given).resolve()
 
 
-def _reloaded(path: Path, changes: Sequence[FileChange], fleet: Fleet) -> Ensemble:
+def _reloaded(path: Path, changes: Sequence[FileChange], fleet: Fleet, read: ReadBytes) -> Ensemble:
     texts = {change.path.resolve(): decoded(change.after, str(change.path)) for change in changes}
 
     def source(file: Path) -> str:
         changed = texts.get(file.resolve())
-        return read_text(file) if changed is None else changed
+        return decoded(read(file), str(file)) if changed is None else changed
 
     try:
         return load_ensemble(path, fleet, need_models=False, source=source)

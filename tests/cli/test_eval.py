@@ -180,7 +180,10 @@ def test_a_function_of_the_users_scores(echo):
 def test_classes_get_a_confusion_matrix(echo):
     texts = ("cat", "cat", "cat", "dog", "dog", "cow")
     wanted = ("cat", "cat", "dog", "dog", "dog", "cat")
-    rows(echo, *[{"input": t, "expected": w} for t, w in zip(texts, wanted, strict=True)])
+    inputs = {"text": {"type": "string"}, "number": {"type": "integer"}}
+    echo.ensemble(agent("a", prompt="{{ text }}"), inputs=inputs)
+    pairs = enumerate(zip(texts, wanted, strict=True))
+    rows(echo, *[{"inputs": {"text": t, "number": n}, "expected": w} for n, (t, w) in pairs])
     table = score(echo).stdout.split("e.yaml: rows by expected class, columns by what was answered\n")[1]
     assert [line.split() for line in table.splitlines()[:4]] == [
         ["cat", "dog", "(other)", "precision", "recall", "F1"],

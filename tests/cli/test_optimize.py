@@ -204,7 +204,7 @@ def test_only_optimize_pays_for_dspy(solve: CommandLine):
             "2",
             "--quiet",
         ],
-        ["optimize", "solve.yaml", *WORDED, "--tune", "demos", "--trials", "2", "--max-calls", "2"],
+        ["optimize", "solve.yaml", *WORDED[:4], "--tune", "demos", "--trials", "2", "--max-calls", "2"],
         ["validate", "solve.yaml"],
         ["--help"],
         ["optimize", "--help"],

@@ -165,7 +165,9 @@ async def test_a_function_of_the_users_scores(tmp_path, kind, define):
 @pytest.mark.parametrize("define", ["def", "async def"])
 async def test_what_is_no_score_is_an_error_of_the_row(tmp_path, code, define):
     (tmp_path / "own.py").write_text(f"{define} score(row, output):\n    return {code}\n")
-    with pytest.raises(ScriptFailed, match=r"own\.py:score (gave no score|failed)"):
+    with pytest.raises(
+        ScriptFailed, match=r"own\.py:score (\(.*own\.py:1\) gave no score|failed at .*own\.py:2)"
+    ):
         await metric_of("own.py:score", folder=tmp_path)(row(), "o")
 
 

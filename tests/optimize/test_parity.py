@@ -99,6 +99,7 @@ def hostile_rows() -> list[Json]:
         ("bootstrap-optuna", {}),
         ("simba", {}),
         ("miprov2", {"instructions": [NEW, HOSTILE]}),
+        ("miprov2", {"instructions": [f"{NEW}\n", f"{NEW}\r\n\n"], "demos": 0, "labeled": 0}),
         ("copro", {"proposer": "scripted/p"}),
         ("gepa", {"proposer": "scripted/p"}),
         ("infer-rules", {"proposer": "scripted/p"}),
