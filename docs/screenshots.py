@@ -155,7 +155,8 @@ async def pictures(project: Path, link: str, browser: Browser) -> None:
     async with Orchestrator(project, providers={"scripted": Scripted(Actors())}, runs=True) as orchestrator:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(orchestrator.invoke, "release-review", text)
-            await anyio.sleep(0.6)
+            while not orchestrator.runs.newest():  # noqa: ASYNC110 - the journal tells nobody
+                await anyio.sleep(0.05)
             run = orchestrator.runs.find("last").run_id
             await anyio.to_thread.run_sync(browser.open, f"{link}runs/{run}")
             await anyio.to_thread.run_sync(browser.see, '.card.is-running[aria-label^="security:"]')

@@ -49,8 +49,26 @@ class Task:
 
 def _messages() -> list[JsonObject]:
     """Messages and labels that no model can know: only examples tell them."""
+    return [{"input": text, "expected": MADE_UP[kind]} for text, kind in _by_kind()]
+
+
+def _in_capitals() -> list[JsonObject]:
+    """The usual labels, in another style than the model has by itself."""
+    return [{"input": text, "expected": kind.upper()} for text, kind in _by_kind()]
+
+
+def _by_both() -> list[JsonObject]:
+    """Two labels for each message: every agent's own, as the rows of several agents give them."""
+    rows: list[JsonObject] = []
+    for text, kind in _by_kind():
+        both = {"kind": kind.upper(), "team": MADE_UP[kind]}
+        rows.append({"input": text, "expected": both, "agents": both})
+    return rows
+
+
+def _by_kind() -> list[tuple[str, str]]:
     lines = (json.loads(line) for line in MESSAGES.read_text(encoding="utf-8").splitlines())
-    return [{"input": line["input"], "expected": MADE_UP[line["kind"]]} for line in lines]
+    return [(line["input"], line["kind"]) for line in lines]
 
 
 def _problems() -> list[JsonObject]:
@@ -81,10 +99,66 @@ name: label
 agents:
   - {name: labeller, model: tiny-classify, temperature: 0, system_prompt: Classify the message.}
 """
+# The examples of these files are of no row: no held-out message is ever shown.
+_MIXED = """\
+    demos:
+      - {inputs: {input: The login code for my watch never comes.}, output: ACCOUNT}
+      - {inputs: {input: The invoice for the shells is wrong.}, output: billing}
+      - {inputs: {input: The screen of the printer stays black.}, output: technical}
+"""
+_STYLES = f"""\
+name: label
+agents:
+  - name: labeller
+    model: tiny-classify
+    temperature: 0
+    system_prompt: Classify the message.
+{_MIXED}"""
+_MISTAKES = """\
+name: label
+agents:
+  - name: labeller
+    model: tiny-classify
+    temperature: 0
+    system_prompt: Classify the message.
+    demos:
+      - {inputs: {input: The login code for my watch never comes.}, output: red}
+      - {inputs: {input: The invoice for the shells is wrong.}, output: alpha}
+      - {inputs: {input: "What is 31 * 2?"}, output: green}
+      - {inputs: {input: I want my money back for the lamps.}, output: blue}
+      - {inputs: {input: When will my radio be delivered?}, output: gamma}
+      - {inputs: {input: The screen of the printer stays black.}, output: beta}
+"""
+_BOTH = f"""\
+name: labels
+agents:
+  - name: kind
+    model: tiny-classify
+    temperature: 0
+    system_prompt: Classify the message.
+{_MIXED}  - {{name: team, model: tiny-classify, temperature: 0, system_prompt: Classify the message.}}
+"""
+_CAPITALS = ("Classify the message. Answer in capitals.", "Label the message in capitals.")
 TASKS = (
     Task(
         name="made-up labels", ensemble=_LABELS, rows=_messages, metric="exact", small="tiny-classify",
         instructions={"labeller": ("What is the message about?", "Give the label of the message.")},
+        labeled=16,
+    ),
+    Task(
+        name="mixed examples", ensemble=_STYLES, rows=_in_capitals, metric="exact", small="tiny-classify",
+        instructions={"labeller": _CAPITALS},
+    ),
+    Task(
+        name="wrong examples", ensemble=_MISTAKES, rows=_messages, metric="exact", small="tiny-classify",
+        instructions={"labeller": ("What is the message about?", "Give the label of the message.")},
+        labeled=16,
+    ),
+    Task(
+        name="two labellers", ensemble=_BOTH, rows=_by_both, metric="json", small="tiny-classify",
+        instructions={
+            "kind": _CAPITALS, "team": ("What is the message about?", "Give the label of the message."),
+        },
         labeled=16,
     ),
     Task(

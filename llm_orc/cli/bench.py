@@ -200,8 +200,8 @@ def optimizers_(
 ) -> None:
     """Measure what optimizing gains on the embedded models, on rows that were held out.
 
-    Each task starts from a poor prompt. Where there is a next larger model, the optimized small one is
-    compared with it as it is.
+    Each task starts from a poor prompt or poor examples. Where there is a next larger model, the optimized
+    small one is compared with it as it is.
     """
     from llm_orc.bench.optimizing import measure
 

@@ -54,7 +54,7 @@ Examples:
 @click.option("--open", "open_page", is_flag=True, help="Watch the run in a browser.")
 @click.option("--trace", metavar="WHERE",
               help="Trace the run: console, otlp, a file, or none. Else OTEL_ variables say.")  # fmt: skip
-@click.option("--quiet", is_flag=True, help="No progress on standard error.")
+@click.option("--quiet", is_flag=True, help="Nothing on standard error but errors.")
 @click.option("--verbose", is_flag=True, help="More progress: starts, calls, logs of scripts.")
 def invoke(
     ensemble: str, text: str | None, variables: Sequence[str], output_format: Format | None,

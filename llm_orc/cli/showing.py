@@ -24,7 +24,7 @@ from llm_orc.domain.wire import event_json, result_json
 from llm_orc.errors import UsageFailed
 from llm_orc.orchestrator import Orchestrator
 from llm_orc.orchestrator.running import Watch
-from llm_orc.orchestrator.watching import live_view, plain_progress
+from llm_orc.orchestrator.watching import live_view, plain_progress, plain_warnings
 
 Format = Literal["rich", "text", "json", "jsonl"]
 FORMATS = ("rich", "text", "json", "jsonl")
@@ -52,11 +52,11 @@ async def run_and_show(
             observers = page + _observers(form, shown, stack, interrupt, lines)
             result = await run(Watch(observers=observers, interrupt=interrupt, cancel=cancel))
         # Before a collector is waited for.
-        _print(result, form, shown, lines)
+        written = _print(result, form, shown, lines)
         _explain(result, recorded=orchestrator.is_recording)
     for lost in orchestrator.tracings.lost:
         click.echo(f"warning: {safe(lost)}", err=True)
-    return result.exit_code
+    return result.exit_code if written else result.exit_code or 1
 
 
 def _observers(
@@ -68,9 +68,13 @@ def _observers(
     if form == "jsonl":
         to_file = shown.output is not None
         observers.append(lambda e: lines.append(_line(e)) if to_file else _print_event(interrupt, e))
-    if shown.quiet or (machine and not shown.verbose):
+    if shown.quiet:
         return observers
-    if form == "rich" and sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not shown.verbose:
+    if machine and not shown.verbose:
+        if form == "json":
+            # The lines of jsonl have them.
+            observers.append(plain_warnings(lambda line: click.echo(line, err=True)))
+    elif form == "rich" and sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not shown.verbose:
         observers.append(stack.enter_context(live_view()))
     else:
         observers.append(plain_progress(lambda line: click.echo(line, err=True), verbose=shown.verbose))
@@ -91,9 +95,10 @@ def _print_event(interrupt: anyio.Event, event: Event) -> None:
         interrupt.set()
 
 
-def _print(result: RunResult, form: Format, shown: Shown, lines: list[str]) -> None:
+def _print(result: RunResult, form: Format, shown: Shown, lines: list[str]) -> bool:
+    """False where the file that was asked for could not be written."""
     if form == "jsonl" and shown.output is None:
-        return
+        return True
     if form == "jsonl":
         text = "\n".join(lines)
     elif form == "json":
@@ -103,13 +108,14 @@ def _print(result: RunResult, form: Format, shown: Shown, lines: list[str]) -> N
     if shown.output is not None:
         try:
             write_atomically(shown.output, text + "\n")
-            return
+            return True
         except UsageFailed as error:
             # What was paid for is not lost because a disk is full.
             click.echo(f"error: {error.message}", err=True)
             click.echo("hint: the result is on standard output instead", err=True)
     if text:
         click.echo(safe(text) if sys.stdout.isatty() else text)
+    return shown.output is None
 
 
 def _explain(result: RunResult, *, recorded: bool) -> None:

@@ -12,6 +12,18 @@ from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import Cause
 
 AnswerSource = Literal["model", "cache", "journal"]
+HeldBy = Literal["budget", "same"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallHeld:
+    """A call is not sent yet: until calls under way have left enough of a `budget`, or because one that is
+    under way asks the `same` and its answer will do."""
+
+    type: ClassVar[str] = "call_held"
+    agent: str
+    model: str
+    why: HeldBy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +69,27 @@ class ModelFailed:
     model: str
     cause: Cause
     duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallQueued:
+    """A call has to wait for its turn: its model or its host gets as many as it may have at once."""
+
+    type: ClassVar[str] = "call_queued"
+    agent: str
+    call: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSent:
+    """A call that had to wait is sent now, after `queued_s` seconds. Not told of those that need not wait."""
+
+    type: ClassVar[str] = "call_sent"
+    agent: str
+    call: int
+    model: str
+    queued_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

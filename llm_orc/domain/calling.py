@@ -27,8 +27,13 @@ class Retrying:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Queueing:
+    """The call has to wait for its turn from now on; `Queued` follows when it comes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Queued:
-    """The call waited so long for its turn."""
+    """The call waited so long for its turn, which is now."""
 
     seconds: float
 
@@ -50,7 +55,7 @@ class Throttled:
     pause_s: float
 
 
-Notice: TypeAlias = Retrying | Queued | CircuitMoved | Throttled
+Notice: TypeAlias = Retrying | Queueing | Queued | CircuitMoved | Throttled
 
 
 class Caller(Protocol):

@@ -253,8 +253,9 @@ class Ensemble:
     """A checked ensemble; running never changes it. `inputs` maps input names to JSON Schemas.
 
     `outputs` are the agents whose outputs are the run's: the one that `output` names, or those that
-    nothing depends on. `source` is the file it came from, "" when there is none. `timeout_seconds` bounds
-    the whole run.
+    nothing depends on. `source` is the file it came from, "" when there is none, and `files` are the texts
+    of that and of the files it refers to, by path, the first one's own. `timeout_seconds` bounds the whole
+    run.
     """
 
     name: str
@@ -267,6 +268,7 @@ class Ensemble:
     concurrency: int | None = None
     timeout_seconds: float | None = None
     source: str = ""
+    files: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     routing: RoutingSpec = RoutingSpec()
     guardrails: Literal["off", "warn", "strict"] = "warn"
     budget: Budget | None = None

@@ -16,7 +16,16 @@ from llm_orc.domain.call_events import (
     AskStarted as AskStarted,
 )
 from llm_orc.domain.call_events import (
+    CallHeld as CallHeld,
+)
+from llm_orc.domain.call_events import (
+    CallQueued as CallQueued,
+)
+from llm_orc.domain.call_events import (
     CallRetried as CallRetried,
+)
+from llm_orc.domain.call_events import (
+    CallSent as CallSent,
 )
 from llm_orc.domain.call_events import (
     CircuitChanged as CircuitChanged,
@@ -190,9 +199,12 @@ Happening: TypeAlias = (
     | AgentStarted
     | VariantChosen
     | DemosChosen
+    | CallHeld
     | ModelCalled
     | ModelAnswered
     | ModelFailed
+    | CallQueued
+    | CallSent
     | CallRetried
     | HostThrottled
     | CircuitChanged

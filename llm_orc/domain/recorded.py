@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from llm_orc.domain.completion import Usage
@@ -16,7 +17,9 @@ class RecordedRun:
     """A run. `status` is that of its result, `running`, or `killed` when its process ended without one.
 
     Times are Unix time. `text`, `inputs` and `output` are None where content is not kept; `hash` is the
-    SHA-256 of `text`. `attempts` counts the processes that worked at it, `calls` those of models.
+    SHA-256 of `text`, `parts` are the texts of the ensemble's other files, by path. `attempts` counts the
+    processes that worked at it, `calls` those of models. Between attempts were `idle_s` seconds, which are no
+    part of `duration_s`.
     """
 
     run_id: str
@@ -30,6 +33,7 @@ class RecordedRun:
     attempts: int
     source: str
     text: str | None
+    parts: Mapping[str, str]
     hash: str
     inputs: JsonObject | None
     settings: JsonObject
@@ -37,10 +41,11 @@ class RecordedRun:
     error: Cause | None
     trace_id: str | None
     process: str
+    idle_s: float = 0.0
 
     @property
     def duration_s(self) -> float | None:
-        return None if self.ended_at is None else self.ended_at - self.started_at
+        return None if self.ended_at is None else self.ended_at - self.started_at - self.idle_s
 
     @property
     def began(self) -> str:
@@ -88,6 +93,7 @@ def run_json(run: RecordedRun) -> dict[str, JsonValue]:
         "started_at": moment(run.started_at),
         "ended_at": None if run.ended_at is None else moment(run.ended_at),
         "duration_s": None if run.duration_s is None else round(run.duration_s, 6),
+        "idle_s": round(run.idle_s, 6),
         "usage": usage_json(run.usage),
         "cost_usd": run.cost_usd,
         "calls": run.calls,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
+from math import floor, log10
 
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.outcome import Answered, Effort, Failed, Outcome
@@ -48,7 +49,11 @@ def dollars(value: float | None) -> str:
     """A cost; an unknown price is said to be unknown."""
     if value is None:
         return "cost unknown"
-    return "$0" if value == 0 else f"${value:.4f}" if value < 1 else f"${value:,.2f}"
+    if value == 0:
+        return "$0"
+    # Two digits that count, however small it is.
+    places = 2 if value >= 1 else max(4, 1 - floor(log10(value)))
+    return f"${value:,.{places}f}"
 
 
 def tokens(effort: Effort) -> str:

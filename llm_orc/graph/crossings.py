@@ -40,10 +40,11 @@ def swept(graph: Layered, order: Order, sweeps: int) -> Iterator[Order]:
     yield order
 
 
-def fewest_crossings(graph: Layered, first: Sequence[int]) -> Order:
+def fewest_crossings(graph: Layered, first: Sequence[int], patience: float = 1.0) -> Order:
     """An order with few crossings. `first` has the DAG's own nodes in the order to start from.
 
-    The same graph gives the same order: work is bounded by steps, not by time.
+    The same graph gives the same order: work is bounded by steps, not by time. `patience` is the share of the
+    usual steps: with none, what a sift finds is not shaken.
     """
     start = depth_first(graph, first)
     best = min(swept(graph, start, _SWEEPS), key=lambda order: crossings(graph, order))
@@ -51,7 +52,7 @@ def fewest_crossings(graph: Layered, first: Sequence[int]) -> Order:
     sifted.settle(range(len(start)))
     chance = random.Random(len(graph.depth))
     for _ in range(_SHAKES):
-        if sifted.count == 0 or sifted.steps > _STEPS:
+        if sifted.count == 0 or sifted.steps >= _STEPS * patience:
             break
         sifted.shake(chance)
     return sifted.order

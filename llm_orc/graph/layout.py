@@ -100,13 +100,16 @@ class _Place:
     row: int
 
 
-def lay_out(depends_on: Mapping[str, Sequence[str]], size_of: Mapping[str, Size]) -> Layout:
+def lay_out(
+    depends_on: Mapping[str, Sequence[str]], size_of: Mapping[str, Size], *, patience: float = 1.0
+) -> Layout:
     """Draw a DAG, given as `name -> names it depends on`, with boxes of these sizes.
 
     Edges are short in all, so a node without dependencies stands just above the first that needs it; where
     the DAG is very large, at the top. Names and their order do not matter, except that nodes with the same
     neighbours stand as in the mapping, and that of two mirror images the one nearer to the mapping is taken.
-    Raises `UsageFailed` for what is too large to be drawn.
+    With less `patience` it is there sooner and has more crossings. Raises `UsageFailed` for what is too large
+    to be drawn.
     """
     network: nx.Graph[str] = nx.Graph()
     network.add_nodes_from(depends_on)
@@ -118,7 +121,7 @@ def lay_out(depends_on: Mapping[str, Sequence[str]], size_of: Mapping[str, Size]
         part_of.update(dict.fromkeys(names, connected[-1]))
     for name, needs in depends_on.items():
         part_of[name][name] = needs
-    parts = [_part(part, size_of) for part in connected]
+    parts = [_part(part, size_of, patience) for part in connected]
     places = _packed(parts)
     lines = _lines(places)
     boxes = {name: box for place in places for name, box in _boxes(place, lines)}
@@ -146,7 +149,7 @@ def _packed(parts: Sequence[_Part]) -> list[_Place]:
     return places
 
 
-def _part(depends_on: Mapping[str, Sequence[str]], size_of: Mapping[str, Size]) -> _Part:
+def _part(depends_on: Mapping[str, Sequence[str]], size_of: Mapping[str, Size], patience: float) -> _Part:
     if len(depends_on) == 1:
         (name,) = depends_on
         return _alone(name, size_of[name])
@@ -163,7 +166,7 @@ def _part(depends_on: Mapping[str, Sequence[str]], size_of: Mapping[str, Size]) 
         rows = shortest_edges(up)
     is_large = has_many_segments(up, rows)
     graph = layered(up, rows)
-    best = few_crossings(graph) if is_large else fewest_crossings(graph, range(len(up)))
+    best = few_crossings(graph) if is_large else fewest_crossings(graph, range(len(up)), patience)
     order = _as_given(graph, best, given)
     every = list(depends_on)
     names = [every[node] for node in given]

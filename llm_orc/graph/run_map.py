@@ -11,11 +11,13 @@ from llm_orc.graph.agent_graph import AgentGraph
 from llm_orc.graph.layout import lay_out
 
 Fold = Literal["auto", "none", "twins", "layers"]
-CARD = (196.0, 62.0)
+CARD = (196.0, 78.0)
 """Width and height in pixels."""
 _FEWEST_TWINS = 3
 _MANY = 60
 _WORTH_IT = 0.6
+_TOO_MANY = 200
+"""From here on somebody waits for the map: the last twentieth of crossings would take most of the time."""
 
 DependsOn = Mapping[str, Sequence[str]]
 
@@ -36,7 +38,7 @@ def run_map(depends_on: DependsOn, fold: Fold) -> dict[str, JsonValue]:
         card: tuple(dict.fromkeys(card_of[need] for name in members for need in depends_on[name]))
         for card, members in groups.items()
     }
-    layout = lay_out(needs, dict.fromkeys(groups, CARD))
+    layout = lay_out(needs, dict.fromkeys(groups, CARD), patience=0.0 if len(depends_on) > _TOO_MANY else 1.0)
     return {
         "fold": fold,
         "cards": [

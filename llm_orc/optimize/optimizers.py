@@ -26,9 +26,11 @@ from dspy.teleprompt import (
     teleprompt_optuna,
 )
 from dspy.teleprompt.gepa import InstructionProposer
+from dspy.teleprompt.simba_utils import append_a_rule
 
 from llm_orc.optimize.proposing import Lenient
 from llm_orc.optimize.search_plan import Effort
+from llm_orc.optimize.simba_examples import Examples
 
 _LEVEL: Mapping[Effort, int] = {"light": 0, "medium": 1, "heavy": 2}
 
@@ -124,14 +126,19 @@ def miprov2(m: Making, student: Any) -> Any:  # noqa: ANN401
 
 
 def simba(m: Making, student: Any) -> Any:  # noqa: ANN401
+    examples = Examples(m.train, m.metric, accept=m.accept, demos=m.demos, labeled=m.labeled, seed=m.seed)
+    # A step adds one example at most: of the same calls, more steps of fewer rows teach more labels.
     optimizer = SIMBA(
-        metric=m.metric, bsize=min(32, len(m.train)), num_candidates=m.of_effort(4, 6, 8),
-        max_steps=m.of_effort(4, 8, 12), max_demos=m.demos, prompt_model=m.proposer,
-        num_threads=m.threads, teacher_settings=dict(m.teacher) if m.teacher else None,
+        metric=examples.metric, bsize=min(m.of_effort(16, 32, 32), len(m.train)),
+        num_candidates=m.of_effort(4, 6, 8), max_steps=m.of_effort(8, 8, 12),
+        max_demos=examples.room(student), prompt_model=m.proposer, num_threads=m.threads,
+        teacher_settings=dict(m.teacher) if m.teacher else None,
     )  # fmt: skip
-    if m.proposer is None:
-        # Rules are written by a model; without one there are the examples.
-        optimizer.strategies = optimizer.strategies[:1]
+    # Rules are written by a model; without one there are the examples.
+    rules = [] if m.proposer is None else [append_a_rule]
+    optimizer.strategies = [*examples.strategies(student), *rules]
+    if not optimizer.strategies:
+        return student
     return optimizer.compile(student, trainset=list(m.train), seed=m.seed)
 
 

@@ -128,6 +128,11 @@ def program_of(
     return program
 
 
+def shown(program: EnsembleProgram, example: Any) -> list[Any]:  # noqa: ANN401
+    """The predictors that could show an example: it has all that they are asked, and what they answer."""
+    return [predictor for slot, predictor in program.placed() if _demo(slot, example) is not None]
+
+
 def pseudo_code(layout: Layout) -> str:
     """What the ensemble does as a small program, for the models that propose prompts."""
     attributes = {slot.agent: slot for slot in layout.slots}

@@ -44,7 +44,7 @@ from llm_orc.spec.replace_file import replace_files
 from llm_orc.spec.rewrite_file import rewrite_file
 from llm_orc.spec.shipped import shipped
 
-VERSION = 1
+VERSION = 2
 """Part of every run's name: raised when the same command would search otherwise than before."""
 FEWEST = 4
 ITEMS = 3

@@ -57,8 +57,10 @@ class Recording:
             self._journal = Journal(path, keep_content=settings.keep_content)
         if run_id is not None:
             return await self._journal.resume(run_id)
-        source, text = _file_of(ensemble)
-        opening = Opening(ensemble=ensemble.name, source=source, text=text, inputs=inputs, settings=given)
+        source, text, parts = _files_of(ensemble)
+        opening = Opening(
+            ensemble=ensemble.name, source=source, text=text, parts=parts, inputs=inputs, settings=given
+        )
         return await self._journal.begin(opening)
 
     async def aclose(self) -> None:
@@ -68,9 +70,8 @@ class Recording:
             await anyio.to_thread.run_sync(journal.close)
 
 
-def _file_of(ensemble: Ensemble) -> tuple[str, str]:
-    """The path and the text of the file that the ensemble came from; empty where there is none."""
-    if not ensemble.source:
-        return "", ""
-    path = Path(ensemble.source).absolute()
-    return str(path), path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+def _files_of(ensemble: Ensemble) -> tuple[str, str, dict[str, str]]:
+    """The path and the text of the file that the ensemble came from, and those of its other files."""
+    source = str(Path(ensemble.source).absolute()) if ensemble.source else ""
+    parts = dict(ensemble.files)
+    return source, parts.pop(source, ""), parts

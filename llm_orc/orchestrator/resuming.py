@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from difflib import unified_diff
-from hashlib import sha256
 from pathlib import Path
 
 from llm_orc.domain.recorded import RecordedRun
 from llm_orc.errors import UsageFailed
+from llm_orc.spec.document import read_text
 
 
 def file_of(run: RecordedRun, *, force: bool) -> Path:
@@ -30,13 +31,24 @@ def file_of(run: RecordedRun, *, force: bool) -> Path:
         raise UsageFailed(
             f"{file} is gone", hint=f"`llm-orc runs show {run.run_id} --json` has its text: put it back"
         )
-    text = file.read_text(encoding="utf-8", errors="replace")
-    if sha256(text.encode()).hexdigest() != run.hash and not force:
+    changed = list(_changes({run.source: run.text, **run.parts}))
+    if changed and not force:
         raise UsageFailed(
-            f"{file} has changed since the run began:\n{_difference(run.text, text, file.name)}",
+            "\n".join(changed),
             hint="--force resumes with the new file: calls that are the same as before are not made again",
         )
     return file
+
+
+def _changes(before: Mapping[str, str]) -> Iterator[str]:
+    """What became of the files since, those alone that changed."""
+    for name, text in before.items():
+        file = Path(name)
+        now = read_text(file) if file.is_file() else ""
+        if not file.is_file():
+            yield f"{file} is gone since the run began"
+        elif now != text:
+            yield f"{file} has changed since the run began:\n{_difference(text, now, file.name)}"
 
 
 def _difference(before: str, after: str, name: str) -> str:

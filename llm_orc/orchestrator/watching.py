@@ -26,6 +26,13 @@ def plain_progress(write: Callable[[str], None], *, verbose: bool) -> Observer:
     return PlainProgress(write, verbose=verbose)
 
 
+def plain_warnings(write: Callable[[str], None]) -> Observer:
+    """An observer that writes a line per warning."""
+    from llm_orc.trace.progress import PlainWarnings
+
+    return PlainWarnings(write)
+
+
 def schema_of(kind: Literal["ensemble", "models", "config"]) -> str:
     """The JSON Schema of a file format, as text."""
     return schema_text(kind)

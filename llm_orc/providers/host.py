@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from time import monotonic
 
@@ -48,8 +48,11 @@ class Host:
         self._well_since = 0
 
     @asynccontextmanager
-    async def turn(self, request: Request, usual_at_once: float) -> AsyncIterator[Turn]:
+    async def turn(
+        self, request: Request, usual_at_once: float, waits: Callable[[], None]
+    ) -> AsyncIterator[Turn]:
         """Waits for a place and for the minute to have room; waiting is no part of a call's deadline.
+        `waits` is called before each wait.
 
         The turn is told what becomes of the request, so that the minute is settled with what it took.
         """
@@ -58,12 +61,15 @@ class Host:
         if own is None:
             own = self._of_models[model.name] = Rates(model.requests_per_minute, model.tokens_per_minute)
         async with AsyncExitStack() as held:
-            await held.enter_async_context(self._lanes.of(model, usual_at_once))
+            await _place(self._lanes.of(model, usual_at_once), held, waits)
             rates = (own, self._rates)
-            await held.enter_async_context(self._turns.alone(request, rates))
-            await held.enter_async_context(self._at_once)
-            turn = await held.enter_async_context(self._turns.turn(request, rates))
-            await anyio.sleep(max(0.0, self._pause_until - monotonic()))
+            await held.enter_async_context(self._turns.alone(request, rates, waits))
+            await _place(self._at_once, held, waits)
+            turn = await held.enter_async_context(self._turns.turn(request, rates, waits))
+            pause = self._pause_until - monotonic()
+            if pause > 0:
+                waits()
+            await anyio.sleep(max(0.0, pause))
             yield turn
 
     def answered(self, caller: Caller) -> None:
@@ -147,3 +153,9 @@ class Breaker:
     def _move(self, state: Circuit, caller: Caller) -> None:
         self.state = state
         caller.told(CircuitMoved(host=self._host, state=state))
+
+
+async def _place(places: anyio.CapacityLimiter, held: AsyncExitStack, waits: Callable[[], None]) -> None:
+    if places.available_tokens < 1:
+        waits()
+    await held.enter_async_context(places)

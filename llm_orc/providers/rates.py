@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from time import monotonic
 
@@ -69,6 +69,11 @@ class Bucket:
             self._level += wanted
         return wanted
 
+    def has_room(self, amount: int) -> bool:
+        """Whether it would not have to wait."""
+        waiting = self._queue.statistics().locked
+        return not waiting and self._leaked() + min(amount, self._most) <= self._most
+
     def settle(self, reserved: float, taken: int) -> None:
         """What was taken for a call is known now."""
         self._level = max(0.0, self._leaked() + taken - reserved)
@@ -95,13 +100,17 @@ class Rates:
         return self._tokens is not None
 
     @asynccontextmanager
-    async def room_for(self, turn: Turn) -> AsyncIterator[None]:
+    async def room_for(self, turn: Turn, waits: Callable[[], None]) -> AsyncIterator[None]:
         """Waits until both have room; at the end the tokens are settled."""
         if self._requests is not None:
+            if not self._requests.has_capacity():
+                waits()
             await self._requests.acquire()
         if self._tokens is None:
             yield
             return
+        if not self._tokens.has_room(turn.expected):
+            waits()
         reserved = await self._tokens.take(turn.expected)
         try:
             yield
@@ -118,7 +127,9 @@ class Turns:
         self._first: dict[str, anyio.Lock] = {}
 
     @asynccontextmanager
-    async def alone(self, request: Request, rates: Sequence[Rates]) -> AsyncIterator[None]:
+    async def alone(
+        self, request: Request, rates: Sequence[Rates], waits: Callable[[], None]
+    ) -> AsyncIterator[None]:
         """While nothing says how long a model's answers are, one of its calls is under way at a time.
 
         Else all that fit by a wrong guess would be sent before the first answer shows that it is wrong.
@@ -128,6 +139,8 @@ class Turns:
             is_bounded = request.sampling.max_tokens is not None or not any(r.bounds_tokens for r in rates)
             if not is_bounded and not self._lengths.knows(model):
                 first = self._first.setdefault(model.name, anyio.Lock())
+                if first.statistics().locked:
+                    waits()
                 await first.acquire()
                 if self._lengths.knows(model):
                     first.release()
@@ -136,10 +149,12 @@ class Turns:
             yield
 
     @asynccontextmanager
-    async def turn(self, request: Request, rates: Sequence[Rates]) -> AsyncIterator[Turn]:
-        """Waits until all have room."""
+    async def turn(
+        self, request: Request, rates: Sequence[Rates], waits: Callable[[], None]
+    ) -> AsyncIterator[Turn]:
+        """Waits until all have room; `waits` is called before."""
         turn = Turn(request, self._lengths)
         async with AsyncExitStack() as held:
             for each in rates:
-                await held.enter_async_context(each.room_for(turn))
+                await held.enter_async_context(each.room_for(turn, waits))
             yield turn

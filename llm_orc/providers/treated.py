@@ -10,7 +10,7 @@ from time import perf_counter
 import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
-from llm_orc.domain.calling import Caller, Queued, Retrying, may_be_charged
+from llm_orc.domain.calling import Caller, Queued, Queueing, Retrying, may_be_charged
 from llm_orc.domain.completion import Completion, Provider, Request
 from llm_orc.domain.outcome import Cause
 from llm_orc.domain.policy import Policy
@@ -20,7 +20,6 @@ from llm_orc.providers.host import Host
 FIRST_WAIT = 0.5
 """Seconds: the pause before the n-th retry is drawn from [0, FIRST_WAIT * 2 ** n] (full jitter; Brooker,
 "Exponential Backoff and Jitter", AWS Architecture Blog 2015)."""
-_NOTICED = 0.001
 _AT_ONCE = {"ollama": 1}
 """Calls of a model at once, where its catalogue entry does not say."""
 
@@ -44,10 +43,17 @@ class Admitted:
         host, caller = self._host, self._caller
         began = perf_counter()
         usual = _AT_ONCE.get(request.model.provider, math.inf)
-        async with host.turn(request, usual) as turn:
-            waited = perf_counter() - began
-            if waited > _NOTICED:
-                caller.told(Queued(seconds=waited))
+        has_to_wait = False
+
+        def waits() -> None:
+            nonlocal has_to_wait
+            if not has_to_wait:
+                has_to_wait = True
+                caller.told(Queueing())
+
+        async with host.turn(request, usual, waits) as turn:
+            if has_to_wait:
+                caller.told(Queued(seconds=perf_counter() - began))
             host.breaker.admit(caller)
             try:
                 async with caller.sending():

@@ -117,9 +117,14 @@ class AnswerCache:
         self._flying: dict[bytes, anyio.Event] = {}
 
     async def answer(
-        self, request: Request, scope: CacheScope | None, ask: Callable[[], Awaitable[Completion]]
+        self,
+        request: Request,
+        scope: CacheScope | None,
+        ask: Callable[[], Awaitable[Completion]],
+        waits: Callable[[], None] | None = None,
     ) -> tuple[Completion, bool]:
-        """The answer, and whether it was known already."""
+        """The answer, and whether it was known already. `waits` is called before that of another
+        call is awaited."""
         if scope in (None, "off") or not is_cacheable(request):
             return await ask(), False
         key = request_key(request)
@@ -130,6 +135,8 @@ class AnswerCache:
             flying = self._flying.get(key)
             if flying is None:
                 break
+            if waits is not None:
+                waits()
             await flying.wait()
         landed = self._flying[key] = anyio.Event()
         try:

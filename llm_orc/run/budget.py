@@ -75,14 +75,19 @@ class Purse:
         self._unpriced: set[str] = set()
         self._settled = anyio.Event()
 
-    async def reserve(self, request: Request, expected: Amount) -> Amount:
-        """Waits for calls under way where they may leave enough. Raises `BudgetSpent` where nothing does."""
+    async def reserve(
+        self, request: Request, expected: Amount, waits: Callable[[], None] | None = None
+    ) -> Amount:
+        """Waits for calls under way where they may leave enough, and calls `waits` before. Raises
+        `BudgetSpent` where nothing does."""
         if self.budget.strict:
             self._refuse_unbounded(request)
         elif request.model.price is None and self.budget.usd is not None:
             self._unknown_price(request.model)
         wanted = _worst(request) if self.budget.strict else expected
         while (short := self._short_of(wanted)) and self._reserved.calls:
+            if waits is not None:
+                waits()
             await self._settled.wait()
         if short:
             raise self._spent(short, self._more)
@@ -165,13 +170,15 @@ class Purses:
         return self if purse is None else Purses((purse, *self._purses))
 
     @asynccontextmanager
-    async def paying(self, request: Request, expected: Amount) -> AsyncIterator[Bill]:
+    async def paying(
+        self, request: Request, expected: Amount, waits: Callable[[], None] | None = None
+    ) -> AsyncIterator[Bill]:
         """Reserved in all of them while the block lasts, which writes the bill."""
         held: list[tuple[Purse, Amount]] = []
         bill = Bill()
         try:
             for purse in self._purses:
-                held.append((purse, await purse.reserve(request, expected)))
+                held.append((purse, await purse.reserve(request, expected, waits)))
             yield bill
         finally:
             for purse, reserved in held:

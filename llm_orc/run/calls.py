@@ -11,11 +11,13 @@ from time import perf_counter, time
 
 import anyio
 
+from llm_orc.domain.call_events import HeldBy
 from llm_orc.domain.calling import (
     CircuitMoved,
     Connect,
     Notice,
     Queued,
+    Queueing,
     Retrying,
     Throttled,
     may_be_charged,
@@ -24,7 +26,10 @@ from llm_orc.domain.completion import Completion, Request, Usage
 from llm_orc.domain.ensemble import Agent
 from llm_orc.domain.events import (
     AnswerSource,
+    CallHeld,
+    CallQueued,
     CallRetried,
+    CallSent,
     CircuitChanged,
     HostThrottled,
     ModelAnswered,
@@ -41,9 +46,6 @@ from llm_orc.run.attempt import Attempt, cause_of
 from llm_orc.run.budget import Amount, Expectations
 from llm_orc.run.gate import Gate
 from llm_orc.run.stream import EventStream
-
-_NOTICED = 0.001
-"""Seconds from which on a wait is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,9 @@ class Calls:
             call.tell(known, cost, "journal")
             return known
         ask = partial(self._sent, call, policy)
-        completion, was_known = await self.cache.answer(request, policy.cache, ask)
+        completion, was_known = await self.cache.answer(
+            request, policy.cache, ask, partial(call.held, "same")
+        )
         if was_known:
             completion = replace(completion, usage=Usage())
             call.begin()
@@ -170,6 +174,7 @@ class _Call:
         self.ended = partial(ModelCall, agent=attempt.name, request=request, started_at=time())
         self._calls = calls
         self._queued = 0.0
+        self._is_held = False
         self._is_sent = False
         self._is_under_way = False
         self.failed_with: OrcError | None = None
@@ -183,16 +188,28 @@ class _Call:
     async def pay(self, send: Callable[[], Awaitable[Completion]]) -> Completion:
         """The first attempt that is paid for begins the call; to wait for money is to wait for its turn."""
         request, calls, began = self.request, self._calls, perf_counter()
-        async with self.attempt.purses.paying(request, calls.expectations.of(request)) as bill:
-            waited = perf_counter() - began
-            self._queued += waited if waited > _NOTICED else 0.0
+        has_waited = False
+
+        def waits() -> None:
+            nonlocal has_waited
             if not self.number:
+                self.held("budget")
+            elif not has_waited:
+                self.told(Queueing())
+            has_waited = True
+
+        async with self.attempt.purses.paying(request, calls.expectations.of(request), waits) as bill:
+            waited = perf_counter() - began if has_waited else 0.0
+            if not self.number:
+                self._queued = waited
                 self.begin()
                 self.began = began
                 calls.emit(ModelCalled(
                     agent=self.attempt.name, call=self.number, model=request.model.name, n=request.n,
                     request=request,
                 ))  # fmt: skip
+            elif has_waited:
+                self.told(Queued(seconds=waited))
             self._is_sent = False
             try:
                 completion = await send()
@@ -204,6 +221,12 @@ class _Call:
             bill.taken = taken_by(request, completion.usage)
             calls.expectations.learn(request, completion.usage)
         return completion
+
+    def held(self, why: HeldBy) -> None:
+        """It cannot be sent yet."""
+        if not self._is_held:
+            self._is_held = True
+            self._calls.emit(CallHeld(agent=self.attempt.name, model=self.request.model.name, why=why))
 
     @property
     def has_alternative(self) -> bool:
@@ -234,8 +257,13 @@ class _Call:
                     agent=self.attempt.name, call=self.number, model=self.request.model.name, cause=cause,
                     attempt=attempt, wait_s=wait,
                 ))  # fmt: skip
+            case Queueing():
+                emit(CallQueued(agent=self.attempt.name, call=self.number, model=self.request.model.name))
             case Queued(seconds=seconds):
                 self._queued += seconds
+                emit(CallSent(
+                    agent=self.attempt.name, call=self.number, model=self.request.model.name, queued_s=seconds
+                ))  # fmt: skip
             case CircuitMoved(host=host, state=state):
                 emit(CircuitChanged(host=host, state=state))
             case Throttled(host=host, at_once=at_once, pause_s=pause):

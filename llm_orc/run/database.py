@@ -95,6 +95,9 @@ def said_clearly(path: Path, kind: Kind = JOURNAL) -> Iterator[None]:
         name = getattr(error, "sqlite_errorname", "")
         found = (_REASONS[code] for code in _REASONS if name.startswith(code))
         what, hint = next(found, (str(error), ""))
+        if str(error).startswith("Could not decode"):
+            # It goes on with the text, which nobody else is to read.
+            raise damaged(path, kind) from error
         raise failed(path, what, hint, kind) from error
     except UnicodeDecodeError as error:  # a name or a message of SQLite's with damaged text in it
         raise damaged(path, kind) from error
@@ -138,6 +141,9 @@ def _migrate(database: sqlite3.Connection, path: Path, kind: Kind) -> None:
         return
     database.execute("BEGIN IMMEDIATE")
     with database:
+        (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and not _version(database, path, kind):
+            raise failed(path, "it is another program's file", "name another one; ", kind)
         # Another process may have done it meanwhile.
         for statements in kind.migrations[_version(database, path, kind) :]:
             for statement in filter(str.strip, statements.split(";\n")):

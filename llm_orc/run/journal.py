@@ -10,8 +10,9 @@ import json
 import sqlite3
 import weakref
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -30,27 +31,30 @@ from llm_orc.domain.recorder import ModelCall, Work, WorkKind, new_run_id
 from llm_orc.errors import JournalFailed, OrcError
 from llm_orc.run.attempt import cause_of
 from llm_orc.run.journal_past import Past, taken_up
-from llm_orc.run.journal_rows import Rows, to_text
+from llm_orc.run.journal_rows import Rows, checksum_of, to_text
 from llm_orc.run.journal_writer import Writer
 from llm_orc.run.processes import this_process
 
 _RUN = """
-    INSERT INTO runs (run, ensemble, source, text, hash, inputs, settings, status, started_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, 'running', ?)
+    INSERT INTO runs (
+        run, ensemble, source, text, hash, inputs, settings, parts, checksum, status, started_at
+    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?)
 """
 _ATTEMPT = "INSERT INTO attempts (run, number, started_at, status, process) VALUES (?, ?, ?, 'running', ?)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """What is known of a run before it begins. `text` is that of the file `source`, "" without one;
-    `settings` are those that were given to the run and are not in the file."""
+    """What is known of a run before it begins. `text` is that of the file `source`, "" without one; `parts`
+    are the texts of the other files that it refers to, by path; `settings` are those that were given to the
+    run and are not in the file."""
 
     ensemble: str
     source: str
     text: str
     inputs: JsonObject
     settings: JsonObject
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 class Journal:
@@ -209,11 +213,14 @@ class RunRecorder:
 def _opened(database: sqlite3.Connection, run_id: str, opening: Opening, keep_content: bool) -> int:
     """The row of a new run."""
     now = time()
-    row = database.execute(_RUN, (
-        run_id, opening.ensemble, opening.source, opening.text if keep_content else None,
-        sha256(opening.text.encode()).hexdigest(), to_text(opening.inputs) if keep_content else None,
-        to_text(opening.settings), now,
-    )).lastrowid  # fmt: skip
+    text, inputs, parts = None, None, None
+    if keep_content:
+        text, inputs, parts = opening.text, to_text(opening.inputs), to_text(dict(opening.parts))
+    given = (
+        run_id, opening.ensemble, opening.source, text, sha256(opening.text.encode()).hexdigest(), inputs,
+        to_text(opening.settings), parts,
+    )  # fmt: skip
+    row = database.execute(_RUN, (*given, checksum_of(*given), now)).lastrowid
     assert row is not None
     database.execute(_ATTEMPT, (row, 1, now, this_process()))
     return row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,20 @@ from time import monotonic
 from urllib.parse import quote
 
 from llm_orc.run.database import JOURNAL, Kind, damaged, failed, said_clearly
+from llm_orc.run.journal_rows import GIVEN, checksum, checksum_of
 
 _LOCK_SECONDS = 1.0
 _VERSION_WITH_RUNS = 2
+_VERSION_WITH_CHECKSUMS = 4
+_CHECKSUMS: tuple[tuple[str, Callable[..., int]], ...] = (
+    ("SELECT checksum, agent, key, response FROM calls", checksum),
+    (f"SELECT checksum, {', '.join(GIVEN)} FROM runs", checksum_of),
+    ("SELECT output_checksum, output FROM runs", checksum_of),
+    ("SELECT checksum, json FROM requests", checksum_of),
+    ("SELECT checksum, json FROM events", checksum_of),
+)
+_ROWS = 1_000
+"""Rows between two looks at the clock."""
 _STEPS = 10_000
 """Instructions of SQLite's machine between two looks at the clock: some milliseconds."""
 
@@ -46,7 +58,10 @@ def look_at(path: Path, seconds: float, kind: Kind = JOURNAL) -> FileState:
             (version,) = database.execute("PRAGMA user_version").fetchone()
             if version > len(kind.migrations):
                 raise failed(path, "it was written by a newer llm-orc", "upgrade llm-orc, or ", kind)
-            whole = _is_intact(database, path, seconds, kind)
+            until = monotonic() + seconds
+            whole = _is_intact(database, path, until, kind)
+            if kind is JOURNAL and version >= _VERSION_WITH_CHECKSUMS:
+                whole = whole and _is_what_was_written(database, path, until)
             runs, last_start = 0, None
             if kind is JOURNAL and version >= _VERSION_WITH_RUNS:
                 runs, last_start = database.execute("SELECT count(*), max(started_at) FROM runs").fetchone()
@@ -63,9 +78,19 @@ def files_of(path: Path) -> list[Path]:
     return [file for file in every if file.is_file()]
 
 
-def _is_intact(database: sqlite3.Connection, path: Path, seconds: float, kind: Kind) -> bool:
+def _is_what_was_written(database: sqlite3.Connection, path: Path, until: float) -> bool:
+    """The same for what SQLite cannot know: texts by their checksums."""
+    for query, check in _CHECKSUMS:
+        for number, (kept, *given) in enumerate(database.execute(query)):
+            if kept is not None and kept != check(*given):
+                raise damaged(path)
+            if number % _ROWS == 0 and monotonic() > until:
+                return False
+    return True
+
+
+def _is_intact(database: sqlite3.Connection, path: Path, until: float, kind: Kind) -> bool:
     """False when the time was too short to say. Raises `JournalFailed` for a damaged file."""
-    until = monotonic() + seconds
     database.set_progress_handler(lambda: monotonic() > until, _STEPS)
     try:
         found = database.execute("PRAGMA quick_check(1)").fetchall()

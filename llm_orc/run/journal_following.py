@@ -21,7 +21,7 @@ _MATCHING = """
     ORDER BY started_at DESC, id DESC
 """
 _CALLS = """
-    SELECT calls.*, requests.json AS request FROM calls
+    SELECT calls.*, requests.json AS request, requests.checksum AS request_checksum FROM calls
     LEFT JOIN requests ON requests.run = calls.run AND requests.key = calls.key
     WHERE calls.run = ?1 AND calls.kind = 'model' AND calls.agent = ?2 AND calls.id > ?3
     ORDER BY calls.id LIMIT ?4
@@ -65,10 +65,14 @@ class Following(Runs):
         with self._open() as database:
             row = self._row(database, run)
             found = database.execute(
-                "SELECT seq, json FROM events WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?",
+                "SELECT seq, json, checksum FROM events WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?",
                 (row["id"], seq, limit),
             )
-            return [(number, text) for number, text in found]
+            lines = []
+            for number, text, check in found:
+                self._rows.check(check, text)
+                lines.append((number, text))
+            return lines
 
     def last_seq(self, run: str) -> int:
         """The number of the newest event of a run, 0 without any. Raises `NotFound`."""
@@ -84,7 +88,7 @@ class Following(Runs):
         with self._open() as database:
             row = self._row(database, run)
             found = database.execute(_CALLS, (row["id"], agent, after, limit))
-            return [{"id": each["id"], **self._call(each)} for each in found]
+            return [{"id": each["id"], **self._rows.call(each)} for each in found]
 
     def matching(
         self,
@@ -99,7 +103,7 @@ class Following(Runs):
             return
         with self._open() as database:
             for (name,) in database.execute(_MATCHING, (ensemble, before, text)).fetchall():
-                run = self._run(database, self._row(database, name))
+                run = self._rows.run(database, self._row(database, name))
                 if status in (None, run.status):
                     yield run
 

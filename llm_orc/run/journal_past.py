@@ -26,10 +26,16 @@ _CALLS = """
 """
 _ATTEMPT = "INSERT INTO attempts (run, number, started_at, status, process) VALUES (?, ?, ?, 'running', ?)"
 _AGAIN = """
-    UPDATE runs SET status = 'running', ended_at = NULL, output = NULL, error = NULL, input_tokens = NULL,
-        output_tokens = NULL, cost_usd = NULL WHERE id = ?
+    UPDATE runs SET status = 'running', ended_at = NULL, output = NULL, output_checksum = NULL, error = NULL,
+        input_tokens = NULL, output_tokens = NULL, cost_usd = NULL WHERE id = ?
 """
 _CUT = "UPDATE attempts SET status = 'killed' WHERE run = ? AND status = 'running'"
+
+_IDLE = """
+    SELECT coalesce(sum(max(0.0, began.ts - before.ts)), 0.0) FROM events AS began
+    JOIN events AS before ON before.run = began.run AND before.seq = began.seq - 1
+    WHERE began.run = ? AND began.type = 'run_started'
+"""
 
 Named = tuple[str, bytes]
 
@@ -45,6 +51,13 @@ class Past:
     answers: dict[Named, deque[str]] = field(default_factory=dict)
     works: dict[Named, deque[str]] = field(default_factory=dict)
     calls: list[tuple[str, bytes, bool]] = field(default_factory=list)
+
+
+def between_attempts(database: sqlite3.Connection, row: int) -> float:
+    """Seconds in which no process worked at a run: from the last event of each attempt to the next attempt.
+    When a process was killed nobody saw."""
+    (idle,) = database.execute(_IDLE, (row,)).fetchone()
+    return float(idle)
 
 
 def taken_up(database: sqlite3.Connection, run_id: str, path: Path) -> Past | OrcError:

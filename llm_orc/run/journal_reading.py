@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-from llm_orc.domain.completion import Usage
 from llm_orc.domain.events import Event
 from llm_orc.domain.json import JsonObject
-from llm_orc.domain.outcome import Cause
-from llm_orc.domain.recorded import RecordedAgent, RecordedDetail, RecordedRun, run_json
+from llm_orc.domain.recorded import RecordedDetail, RecordedRun, run_json
 from llm_orc.domain.recorded_events import event_of
 from llm_orc.domain.spending import Costs, Key
-from llm_orc.domain.text import moment
 from llm_orc.domain.trial import Trial
 from llm_orc.errors import NotAvailable, NotFound
 from llm_orc.run.database import damaged, reading
 from llm_orc.run.journal_costs import costs, nothing_spent, spent_since
-from llm_orc.run.journal_rows import checksum
-from llm_orc.run.processes import has_ended
+from llm_orc.run.journal_recorded import Recorded, status_of
 from llm_orc.run.trials import scores_in, trials_in
 
 _RUNS = """
@@ -30,23 +24,17 @@ _RUNS = """
     FROM runs JOIN attempts ON attempts.run = runs.id
         AND attempts.number = (SELECT max(number) FROM attempts WHERE run = runs.id)
 """
-_SPENT = """
-    SELECT coalesce(sum(input_tokens), 0) AS input_tokens,
-        coalesce(sum(output_tokens), 0) AS output_tokens,
-        CASE WHEN count(cost_usd) = sum(status <> 'failed') OR count(*) = 0
-            THEN coalesce(sum(cost_usd), 0.0) END AS cost_usd
-    FROM calls WHERE run = ? AND kind = 'model'
-"""
 _AGENTS = """
     SELECT agents.*, variants.variant FROM agents
     LEFT JOIN variants ON variants.run = agents.run AND variants.agent = agents.agent
     WHERE agents.run = ? ORDER BY first_seq
 """
 _PLANS = """
-    SELECT json FROM events INDEXED BY events_of_plans WHERE run = ? AND type = 'planned' ORDER BY seq
+    SELECT json, checksum FROM events INDEXED BY events_of_plans
+    WHERE run = ? AND type = 'planned' ORDER BY seq
 """
 _CALLS = """
-    SELECT calls.*, requests.json AS request FROM calls
+    SELECT calls.*, requests.json AS request, requests.checksum AS request_checksum FROM calls
     LEFT JOIN requests ON requests.run = calls.run AND requests.key = calls.key
     WHERE calls.run = ? AND calls.kind = 'model' ORDER BY calls.id
 """
@@ -57,6 +45,7 @@ class Runs:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._rows = Recorded(path)
 
     def newest(
         self,
@@ -77,8 +66,8 @@ class Runs:
             )
             found: list[RecordedRun] = []
             for row in rows:
-                if status in (None, _status(row)):
-                    found.append(self._run(database, row))
+                if status in (None, status_of(row)):
+                    found.append(self._rows.run(database, row))
                 if len(found) == limit:
                     break
             return found
@@ -86,7 +75,7 @@ class Runs:
     def find(self, run: str) -> RecordedRun:
         """The run whose id begins like this, or the `last`. Raises `NotFound`."""
         with self._open() as database:
-            return self._run(database, self._row(database, run))
+            return self._rows.run(database, self._row(database, run))
 
     def detail(self, run: str) -> RecordedDetail:
         """A run with its agents and plans. Raises `NotFound`."""
@@ -96,30 +85,30 @@ class Runs:
             # By itself SQLite takes the primary key, which means to read all events.
             plans = database.execute(_PLANS, (row["id"],))
             return RecordedDetail(
-                run=self._run(database, row),
-                agents=tuple(self._agent(each) for each in agents),
-                plan=tuple(self._parsed(text) for (text,) in plans),
+                run=self._rows.run(database, row),
+                agents=tuple(self._rows.agent(each) for each in agents),
+                plan=tuple(self._rows.line(text, check) for text, check in plans),
             )
 
     def events(self, run: str, kind: str | None = None) -> Iterator[JsonObject]:
         """The events of a run in order, as `--output-format jsonl` printed them. Raises `NotFound`."""
         with self._open() as database:
             row = self._row(database, run)
-            for (text,) in database.execute(
-                "SELECT json FROM events WHERE run = ?1 AND (?2 IS NULL OR type = ?2) ORDER BY seq",
+            for text, check in database.execute(
+                "SELECT json, checksum FROM events WHERE run = ?1 AND (?2 IS NULL OR type = ?2) ORDER BY seq",
                 (row["id"], kind),
             ):
-                yield self._parsed(text)
+                yield self._rows.line(text, check)
 
     def happened(self, run: str) -> Iterator[Event]:
         """The events of a run in order, for observers. Raises `NotFound`, and `NotAvailable` for a run that
         an older version recorded, which says nothing of spans."""
         with self._open() as database:
             row = self._row(database, run)
-            for ts, text in database.execute(
-                "SELECT ts, json FROM events WHERE run = ? ORDER BY seq", (row["id"],)
+            for ts, text, check in database.execute(
+                "SELECT ts, json, checksum FROM events WHERE run = ? ORDER BY seq", (row["id"],)
             ):
-                line = self._parsed(text)
+                line = self._rows.line(text, check)
                 if "span" not in line:
                     raise NotAvailable(f"the run {row['run']} was recorded before there were spans")
                 try:
@@ -133,14 +122,16 @@ class Runs:
         """All that is known of a run, in pieces: the run, its events, its calls. Raises `NotFound`."""
         with self._open() as database:
             row = self._row(database, run)
-            found = self._run(database, row)
+            found = self._rows.run(database, row)
             whole = {"inputs": found.inputs, "settings": found.settings, "output": found.output}
             yield {"record": "run", **run_json(found), **whole, "text": found.text}
-            events = database.execute("SELECT json FROM events WHERE run = ? ORDER BY seq", (row["id"],))
-            for (text,) in events:
-                yield {"record": "event", "run_id": found.run_id, **self._parsed(text)}
+            events = database.execute(
+                "SELECT json, checksum FROM events WHERE run = ? ORDER BY seq", (row["id"],)
+            )
+            for text, check in events:
+                yield {"record": "event", "run_id": found.run_id, **self._rows.line(text, check)}
             for call in database.execute(_CALLS, (row["id"],)):
-                yield {"record": "call", "run_id": found.run_id, **self._call(call)}
+                yield {"record": "call", "run_id": found.run_id, **self._rows.call(call)}
 
     def spent_since(self, moment: float, run_id: str, attempt: int) -> tuple[float, int, int]:
         """Dollars, tokens and calls since a Unix time, without those of one attempt at a run."""
@@ -210,88 +201,3 @@ class Runs:
         last = [row["run"] for row in database.execute(f"{_RUNS} ORDER BY runs.started_at DESC LIMIT 3")]
         what = "more than one run begins with" if rows else "no run begins with"
         raise NotFound(f"{what} {run!r} in {self.path}", hint=f"the last ones: {', '.join(last) or 'none'}")
-
-    def _run(self, database: sqlite3.Connection, row: sqlite3.Row) -> RecordedRun:
-        # The result counts more than calls do; until there is one they are all that is known.
-        counted = row
-        if row["input_tokens"] is None:
-            counted = database.execute(_SPENT, (row["id"],)).fetchone()
-        (calls,) = database.execute(
-            "SELECT count(*) FROM calls WHERE run = ? AND kind = 'model' AND status <> 'cached'", (row["id"],)
-        ).fetchone()
-        return RecordedRun(
-            run_id=row["run"],
-            ensemble=row["ensemble"],
-            status=_status(row),
-            started_at=row["started_at"],
-            ended_at=row["ended_at"],
-            usage=_usage(counted),
-            cost_usd=counted["cost_usd"],
-            calls=calls,
-            attempts=row["attempts"],
-            source=row["source"],
-            text=row["text"],
-            hash=row["hash"],
-            inputs=self._parsed(row["inputs"]),
-            settings=self._parsed(row["settings"]),
-            output=self._parsed(row["output"]),
-            error=self._error(row["error"]),
-            trace_id=row["trace_id"],
-            process=row["process"],
-        )
-
-    def _agent(self, row: sqlite3.Row) -> RecordedAgent:
-        ended = row["succeeded"] + row["failed"] + row["skipped"]
-        status = "failed" if row["failed"] else "succeeded" if row["succeeded"] else "skipped"
-        return RecordedAgent(
-            agent=row["agent"],
-            status=status if ended >= row["started"] else "unfinished",
-            executions=max(ended, row["started"]),
-            model=row["model"],
-            strategy=row["strategy"],
-            variant=row["variant"],
-            calls=row["calls"],
-            samples=row["samples"],
-            usage=_usage(row),
-            cost_usd=row["cost_usd"],
-            started_at=row["started_at"],
-            ended_at=row["ended_at"],
-            error=self._error(row["error"]),
-        )
-
-    def _call(self, row: sqlite3.Row) -> JsonObject:
-        if checksum(row["agent"], row["key"], row["response"]) != row["checksum"]:
-            raise damaged(self.path)
-        same = ("agent", "number", "occurrence", "attempt", "model", "status")
-        return {
-            **{name: row[name] for name in same},
-            "key": row["key"].hex(),
-            "request": self._parsed(row["request"]),
-            "response": self._parsed(row["response"]),
-            "usage": {"input_tokens": row["input_tokens"], "output_tokens": row["output_tokens"]},
-            "cost_usd": row["cost_usd"],
-            "started_at": moment(row["started_at"]),
-            "duration_s": round(row["duration_s"], 6),
-            "error": self._parsed(row["error"]),
-        }
-
-    def _error(self, text: str | None) -> Cause | None:
-        if text is None:
-            return None
-        error = self._parsed(text)
-        return Cause(kind=error["kind"], message=error["message"] or "", hint=error["hint"] or "")
-
-    def _parsed(self, text: str | None) -> Any:  # noqa: ANN401 - JSON that the journal wrote
-        try:
-            return None if text is None else json.loads(text)
-        except ValueError as error:
-            raise damaged(self.path) from error
-
-
-def _status(row: sqlite3.Row) -> str:
-    status: str = row["status"]
-    return "killed" if status == "running" and has_ended(row["process"]) else status
-
-
-def _usage(row: sqlite3.Row) -> Usage:
-    return Usage(input_tokens=row["input_tokens"], output_tokens=row["output_tokens"])

@@ -28,7 +28,7 @@ _BY_AGENT = frozenset({"agents", "depends_on", "assignments"})
 """Keys of objects whose own keys are names of agents, whatever these are called."""
 
 _HALF = re.compile(r"[\ud800-\udfff]")
-_EVENT = "INSERT INTO events (run, seq, ts, type, agent, json) VALUES (?, ?, ?, ?, ?, ?)"
+_EVENT = "INSERT INTO events (run, seq, ts, type, agent, json, checksum) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _STARTED = """
     INSERT INTO agents (run, agent, first_seq, started, model, cost_usd, started_at)
     VALUES (?, ?, ?, 1, ?, 0.0, ?) ON CONFLICT DO UPDATE SET started = started + 1
@@ -49,16 +49,19 @@ _FINISHED = """
 """
 _VARIANT = "INSERT OR REPLACE INTO variants (run, agent, variant, wording) VALUES (?, ?, ?, ?)"
 _ENDED = """
-    UPDATE runs SET status = ?, ended_at = ?, output = ?, error = ?, input_tokens = ?, output_tokens = ?,
-        cost_usd = ?, trace_id = ? WHERE id = ?
+    UPDATE runs SET status = ?, ended_at = ?, output = ?, output_checksum = ?, error = ?, input_tokens = ?,
+        output_tokens = ?, cost_usd = ?, trace_id = ? WHERE id = ?
 """
-_REQUEST = "INSERT OR IGNORE INTO requests (run, key, model, json) VALUES (?, ?, ?, ?)"
+_REQUEST = "INSERT OR IGNORE INTO requests (run, key, model, json, checksum) VALUES (?, ?, ?, ?, ?)"
 _CALL = """
     INSERT INTO calls (
         run, agent, kind, number, key, occurrence, attempt, model, status, response, checksum, error,
         input_tokens, output_tokens, cost_usd, started_at, duration_s
     ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+
+GIVEN = ("run", "ensemble", "source", "text", "hash", "inputs", "settings", "parts")
+"""What is known of a run from its beginning on: the columns that its checksum is of."""
 
 
 class Rows:
@@ -84,7 +87,8 @@ class Rows:
             line = {key: _without_content(key, value) for key, value in line.items()}
         what = event.what
         agent = getattr(what, "agent", None)
-        database.execute(_EVENT, (self._row, event.seq, event.ts, what.type, agent, to_text(line)))
+        text = to_text(line)
+        database.execute(_EVENT, (self._row, event.seq, event.ts, what.type, agent, text, checksum_of(text)))
         if isinstance(what, AgentStarted):
             database.execute(_STARTED, (self._row, agent, event.seq, what.model, event.ts))
         elif isinstance(what, AgentFinished):
@@ -100,7 +104,8 @@ class Rows:
         """Keep a call of a model: its request once, its answer or error each time."""
         model = call.request.model.name
         key, asked = keyed(call.request)
-        database.execute(_REQUEST, (self._row, key, model, _storable(asked) if self._keep else None))
+        request = _storable(asked) if self._keep else None
+        database.execute(_REQUEST, (self._row, key, model, request, checksum_of(request)))
         self._numbers[call.agent] += 1
         number = self._numbers[call.agent]
         occurrence, usage, response, status = 0, NO_USAGE, None, "failed"
@@ -141,8 +146,8 @@ class Rows:
         result, usage = what.result, what.result.usage
         output = to_text(result.output) if self._keep else None
         database.execute(_ENDED, (
-            result.status, ts, output, self._error(result.ended_by), usage.input_tokens, usage.output_tokens,
-            result.cost_usd, result.trace_id, self._row,
+            result.status, ts, output, checksum_of(output), self._error(result.ended_by), usage.input_tokens,
+            usage.output_tokens, result.cost_usd, result.trace_id, self._row,
         ))  # fmt: skip
         self.ended(database, result.status, ts)
 
@@ -173,6 +178,14 @@ def _storable(text: str) -> str:
 def checksum(agent: str, key: bytes, response: str | None) -> int:
     """Of a call. SQLite has none of its own: a damaged disk must not turn into a wrong answer."""
     return crc32((response or "").encode(), crc32(agent.encode(), crc32(key)))
+
+
+def checksum_of(*texts: str | None) -> int:
+    """Of columns that belong together."""
+    found = 0
+    for text in texts:
+        found = crc32(b"\0" if text is None else text.encode() + b"\1", found)
+    return found
 
 
 def _without_content(key: str, value: JsonValue) -> JsonValue:

@@ -72,6 +72,14 @@ MIGRATIONS = (
     );
     CREATE INDEX scores_by_run ON scores (run, agent);
     """,
+    # The other files that the ensemble is made of, as JSON; and checksums, null in rows that are older.
+    """
+    ALTER TABLE runs ADD COLUMN parts TEXT;
+    ALTER TABLE runs ADD COLUMN checksum INTEGER;
+    ALTER TABLE runs ADD COLUMN output_checksum INTEGER;
+    ALTER TABLE events ADD COLUMN checksum INTEGER;
+    ALTER TABLE requests ADD COLUMN checksum INTEGER;
+    """,
 )
 
 CACHE_MIGRATIONS = (

@@ -14,7 +14,9 @@ from llm_orc.domain.events import (
     AgentStarted,
     AskFinished,
     AskStarted,
+    CallQueued,
     CallRetried,
+    CallSent,
     Event,
     Happening,
     ItemFinished,
@@ -53,7 +55,7 @@ _OF_AN_AGENT = 2
 """As deep as agents of an ensemble within an agent, and what its strategy says, can lie."""
 _ANYWHERE = 4
 
-_WITHIN = frozenset({CallRetried, ScriptLogged})
+_WITHIN = frozenset({CallQueued, CallSent, CallRetried, ScriptLogged})
 """Events of whatever is going on."""
 
 Place = tuple[str, str | None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -41,10 +42,16 @@ def load_ensemble(
 
     Raises `InvalidFile` with all problems, `NotFound` or `UsageFailed` for a `model` that is unknown.
     """
-    ensemble, problems = _read(path, fleet, _override(model, fleet), (), source, need_models=need_models)
+    files: dict[str, str] = {}
+
+    def kept(file: Path) -> str:
+        text = files[str(file.absolute())] = source(file)
+        return text
+
+    ensemble, problems = _read(path, fleet, _override(model, fleet), (), kept, need_models=need_models)
     if problems or ensemble is None:
         raise InvalidFile(problems)
-    return ensemble
+    return replace(ensemble, files=files)
 
 
 def check_ensemble(path: Path, fleet: Fleet, *, need_models: bool = False) -> tuple[Problem, ...]:

@@ -193,7 +193,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any part of an ensemble
     if hasattr(value, "faults"):
         return value.schema
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value) if field.compare}
     if isinstance(value, Mapping):
         return {key: _plain(member) for key, member in value.items()}
     if isinstance(value, list | tuple):

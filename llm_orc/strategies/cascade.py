@@ -86,7 +86,7 @@ class Cascade:
             raise failure
         return Answer(
             text=best.text, samples=samples, confidence=best.confidence, model=best.model,
-            evidence={"rungs": rungs},
+            evidence={"rungs": rungs, "threshold": self._threshold},
         )  # fmt: skip
 
     def _accepts(self, found: Answer, unasked: tuple[Model, ...], ask: Ask) -> bool:

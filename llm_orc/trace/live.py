@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from time import time
+from typing import Literal
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
@@ -28,14 +29,15 @@ from llm_orc.domain.events import (
     ToolCalled,
     Warned,
 )
-from llm_orc.domain.outcome import NO_USAGE, Answered, Effort, Failed, Outcome, Skipped
+from llm_orc.domain.outcome import Answered, Failed, Outcome, Skipped
 from llm_orc.domain.text import dollars, mark, one_line, result_line, safe, seconds
 from llm_orc.trace.progress import ending, summary, warning
 
 _COLOURS = {Answered: "green", Failed: "red", Skipped: "yellow"}
 _NARROW = 56
 """Below so many columns, models, tokens and costs are left out: they would squeeze the rest to nothing."""
-_Cells = tuple[Text, Text, Text, Text]
+_CELLS = 7
+"""Agent, model, tokens, cost, confidence, time, and what it does or said."""
 
 
 class LiveView:
@@ -57,6 +59,8 @@ class LiveView:
         self._items: dict[str, int] = {}
         self._ended: dict[str, Outcome] = {}
         self._tokens = 0
+        self._usd = 0.0
+        self._unpriced = 0
 
     def __enter__(self) -> LiveView:
         return self
@@ -74,8 +78,10 @@ class LiveView:
                 self._start(agent, model, event.ts)
             case AgentFinished(agent=agent, outcome=outcome) if agent in self._needs:
                 self._ended[agent] = outcome
-            case ModelAnswered(usage=usage):
+            case ModelAnswered(usage=usage, cost_usd=usd):
                 self._tokens += usage.input_tokens + usage.output_tokens
+                self._usd += usd or 0.0
+                self._unpriced += usd is None
             case Warned() | CallRetried() | CircuitChanged() | HostThrottled() as what:
                 self._warn(warning(what))
             case RunEnding() as what:
@@ -118,25 +124,26 @@ class LiveView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         done = f"{len(self._ended)}/{len(self._needs)} agents"
-        head = _text(f"{self._name}  {done}  {self._tokens} tokens  {seconds(time() - self._began)}", "bold")
+        cost = dollars(self._usd) + (f" and {self._unpriced} calls without a price" if self._unpriced else "")
+        took = seconds(time() - self._began)
+        head = _text(f"{self._name}  {done}  {self._tokens} tokens  {cost}  {took}", "bold")
         head.no_wrap, head.overflow = True, "ellipsis"
         yield head
         yield self._table(options.max_width, max(3, console.height - 4))
 
     def _table(self, width: int, room: int) -> Table:
         """One row per agent while they fit, one per layer otherwise."""
-        table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False, expand=True)
-        for _ in range(4):
-            table.add_column(no_wrap=True, overflow="ellipsis")
-        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         names = [(depth, name) for depth, layer in enumerate(self._layers, 1) for name in layer]
         if len(names) > room:
+            table = _grid(3, 0)
             for depth in self._layers_in_view(room):
                 table.add_row(str(depth + 1), *self._layer(self._layers[depth]))
             return table
-        before = 0
+        shown = (0, 5, 6) if width < _NARROW else tuple(range(_CELLS))
+        table, before = _grid(len(shown) - 1, len(shown) - 3), 0
         for depth, name in names:
-            table.add_row("" if depth == before else str(depth), *self._agent(name, width))
+            cells = self._agent(name, width)
+            table.add_row("" if depth == before else str(depth), *(cells[place] for place in shown))
             before = depth
         return table
 
@@ -147,44 +154,59 @@ class LiveView:
         first = max(0, min(at_work - 1, len(self._layers) - room))
         return range(first, min(len(self._layers), first + room))
 
-    def _layer(self, layer: tuple[str, ...]) -> _Cells:
+    def _layer(self, layer: tuple[str, ...]) -> list[Text]:
         marks = [mark(self._ended[name]) for name in layer if name in self._ended]
         signs = "  ".join(f"{marks.count(sign)}{sign}" for sign in "✓✗–" if sign in marks)
         running = [name for name in layer if name in self._started and name not in self._ended]
-        return (
+        return [
             _text(layer[0] if len(layer) == 1 else f"{len(layer)} agents"),
             _text(signs),
             _text(f"{len(running)} running" if running else ""),
             _text(", ".join(running), "dim"),
-        )
+        ]
 
-    def _agent(self, name: str, width: int) -> _Cells:
+    def _agent(self, name: str, width: int) -> list[Text]:
         narrow = width < _NARROW
         # What names may take is bounded, so that layers, marks and times stay readable.
         shown, outcome = one_line(name, width // 4 if narrow else width // 3), self._ended.get(name)
-        model = _text("" if narrow else one_line(self._models.get(name, ""), width // 4))
+        model = self._models.get(name, "")
         if outcome is not None:
             sign = _text(f"{mark(outcome)} {shown}", _COLOURS[type(outcome)])
+            said = _text(result_line(outcome, width))
             if isinstance(outcome, Skipped):
-                return sign, _text("skipped"), _text(""), _text(result_line(outcome, width))
-            return sign, model, _text(_spent(outcome.effort, narrow)), _text(result_line(outcome, width))
+                return [sign, _text("skipped"), *_empty(4), said]
+            effort = outcome.effort
+            sure = outcome.confidence if isinstance(outcome, Answered) else None
+            return [
+                sign,
+                _text(one_line(effort.model or model, width // 4)),
+                _text(f"{effort.usage.input_tokens}+{effort.usage.output_tokens}" if effort.model else ""),
+                _text(dollars(effort.cost_usd) if effort.cost_usd else ""),
+                _text("" if sure is None else f"{sure:.0%}"),
+                _text(seconds(effort.duration_s)),
+                said,
+            ]
         if name not in self._started:
             needs = f"waits for {', '.join(self._needs.get(name, ()))}"
-            return _text(f"· {shown}", "dim"), _text(""), _text(""), _text(needs, "dim")
+            return [_text(f"· {shown}", "dim"), *_empty(5), _text(needs, "dim")]
         since = seconds(time() - self._started[name])
         doing = _text(one_line(self._doing.get(name, ""), width), "dim")
-        return _text(f"▶ {shown}", "cyan"), model, _text(since), doing
+        asked = _text(one_line(model, width // 4))
+        return [_text(f"▶ {shown}", "cyan"), asked, *_empty(3), _text(since), doing]
 
 
-def _spent(effort: Effort, narrow: bool) -> str:
-    parts = [seconds(effort.duration_s)]
-    if narrow:
-        return parts[0]
-    if effort.usage != NO_USAGE or effort.model is not None:
-        parts.insert(0, f"{effort.usage.input_tokens}+{effort.usage.output_tokens}")
-    if effort.cost_usd:
-        parts.insert(1, dollars(effort.cost_usd))
-    return "  ".join(parts)
+def _grid(columns: int, figures: int) -> Table:
+    """A column for the layer, so many others, the last of them `figures`, and one that takes what is left."""
+    table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False, expand=True)
+    for place in range(columns + 1):
+        justify: Literal["left", "right"] = "right" if place > columns - figures else "left"
+        table.add_column(no_wrap=True, overflow="ellipsis", justify=justify)
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    return table
+
+
+def _empty(count: int) -> list[Text]:
+    return [Text("")] * count
 
 
 def _text(text: str, style: str = "") -> Text:

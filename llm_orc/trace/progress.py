@@ -97,6 +97,17 @@ class PlainProgress:
                 return "\n".join(f"· {agent}: {one_line(line, self._width)}" for line in text.splitlines())
 
 
+class PlainWarnings:
+    """Writes only what goes otherwise than its user would expect."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._out = write
+
+    def __call__(self, event: Event, /) -> None:
+        if isinstance(event.what, Unexpected):
+            self._out(f"warning: {safe(warning(event.what))}")
+
+
 def _asked(what: VariantChosen | DemosChosen) -> str:
     """In which wording, or with which examples."""
     if isinstance(what, VariantChosen):

@@ -40,7 +40,11 @@ class CommandLine:
         self.folder = folder
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_LEAKS)}
         quiet = {"LLM_ORC_RETRIES": "0", "LLM_ORC_CACHE": "off", "LLM_ORC_GRACE_SECONDS": "0"}
-        self.environment = {**kept, **quiet, "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config")}
+        # As in an environment that is activated: `doctor` looks for the command.
+        path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
+        self.environment = {
+            **kept, **quiet, "PATH": path, "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config")
+        }  # fmt: skip
 
     def __call__(self, *arguments: str, stdin: str | bytes | None = None, **variables: str) -> Done:
         """The finished process. `variables` are added to its environment."""

@@ -244,14 +244,19 @@ def test_examples_of_the_dataset_teach_labels_that_nobody_knows(llm_orc: Command
     assert report["held_out"]["after"]["score"] > 0.8
 
 
-def test_the_benchmark_measures_gains_on_held_out_rows(llm_orc: CommandLine):
-    flags = ("--task", "made-up labels", "--optimizer", "bootstrap", "--rows", "80", "--json")
+@pytest.mark.parametrize(
+    ("task", "optimizer"), [("made-up labels", "bootstrap"), ("mixed examples", "simba")]
+)
+def test_the_benchmark_measures_gains_on_held_out_rows(task: str, optimizer: str, llm_orc: CommandLine):
+    flags = ("--task", task, "--optimizer", optimizer, "--rows", "80", "--json")
     (row,) = json.loads(llm_orc("bench", "optimize", *flags).stdout)
 
     assert row["verdict"] == "better"
     assert row["interval"][0] > 0.2
-    assert 0 < row["calls"] < 500
+    assert 0 < row["calls"] < 2000
 
+
+def test_the_benchmark_says_which_tasks_it_has(llm_orc: CommandLine):
     unknown = llm_orc("bench", "optimize", "--task", "luck")
     assert unknown.returncode == 2
     assert "there is no task 'luck'" in unknown.stderr

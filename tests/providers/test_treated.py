@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
-from llm_orc.domain.calling import CircuitMoved, Queued, Retrying, Throttled
+from llm_orc.domain.calling import CircuitMoved, Queued, Queueing, Retrying, Throttled
 from llm_orc.domain.completion import Message, Request
 from llm_orc.domain.model import Model, Sampling
 from llm_orc.domain.policy import HostPolicy, Limits, Policy
@@ -352,6 +352,8 @@ async def test_waiting_for_a_turn_is_told():
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(asked, 2, Scripted(answer), host(limits=Limits(concurrency=1)), caller)
         await anyio.sleep(0.02)
+        # It is said while it waits, not only afterwards.
+        assert [type(notice) for notice in caller.notices] == [Queueing]
         release.set()
     # On a machine that is busy the first may be late too.
     assert max(queued.seconds for queued in caller.of(Queued)) >= 0.01

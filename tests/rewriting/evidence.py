@@ -12,6 +12,8 @@ import yaml
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _COMMENT = re.compile(r"(?<![^\s])#[^\r\n]*")
+_WHERE = ("source", "files")
+"""Fields of an ensemble that say where it was loaded from."""
 _HEADER = re.compile(r"[|>][^\r\n]*")
 
 
@@ -116,7 +118,7 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "faults"):
         return value.schema
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name != "source"}
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name not in _WHERE}
     if isinstance(value, Mapping):
         return {key: _plain(member) for key, member in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

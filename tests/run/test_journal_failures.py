@@ -16,6 +16,7 @@ from llm_orc import Orchestrator
 from llm_orc.errors import JournalFailed, NotFound
 from llm_orc.providers.scripted import Scripted
 from llm_orc.run import database
+from llm_orc.run.journal_check import look_at
 from llm_orc.run.journal_reading import Runs
 from llm_orc.run.journal_schema import MIGRATIONS
 from llm_orc.run.processes import has_ended, this_process
@@ -67,6 +68,15 @@ async def test_a_file_that_is_no_journal_is_left_as_it_is(ensemble, tmp_path):
     assert path.read_text(encoding="utf-8").startswith("Dear diary")
     with pytest.raises(JournalFailed, match="no file of SQLite"):
         Runs(path).newest()
+
+
+async def test_a_file_of_another_program_is_left_as_it_is(ensemble, tmp_path):
+    path = tmp_path / "photos.db"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE photos (name TEXT)")
+    assert "another program's file" in (await refused(ensemble, path)).message
+    with closing(sqlite3.connect(path)) as database:
+        assert [name for (name,) in database.execute("SELECT name FROM sqlite_master")] == ["photos"]
 
 
 async def test_a_journal_of_a_newer_version_is_left_as_it_is(ensemble, tmp_path):
@@ -150,6 +160,28 @@ async def test_a_damaged_journal_gives_an_error_and_no_other_answer(ensemble, tm
         if calls[0] != calls[1]:
             wrong.append((place, calls[0]))
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("runs", "inputs"), ("runs", "text"), ("runs", "settings"), ("runs", "output"), ("events", "json"),
+        ("requests", "json"), ("calls", "response"),
+    ],
+)  # fmt: skip
+async def test_one_letter_that_was_changed_is_found(ensemble, tmp_path, table, column):
+    path = tmp_path / "runs.db"
+    await recorded(ensemble, path)
+    with closing(sqlite3.connect(path)) as database, database:
+        (key,) = database.execute(f"SELECT max(rowid) FROM {table}").fetchone() if table != "events" else (0,)
+        where = "seq = 3" if table == "events" else f"rowid = {key}"
+        (text,) = database.execute(f"SELECT {column} FROM {table} WHERE {where}").fetchone()
+        other = text[:-2] + ("z" if text[-2] != "z" else "y") + text[-1]
+        database.execute(f"UPDATE {table} SET {column} = ? WHERE {where}", (other,))
+    with pytest.raises(JournalFailed, match="it is damaged"):
+        list(Runs(path).export("last"))
+    with pytest.raises(JournalFailed, match="it is damaged"):
+        look_at(path, 5.0)
 
 
 FULL = """

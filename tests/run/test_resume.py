@@ -128,6 +128,27 @@ async def test_a_changed_file_is_shown_and_refused(project):
     assert (after.output, len(provider.requests)) == ("done", 1)
 
 
+async def test_a_change_of_a_file_that_the_ensemble_refers_to_is_shown_and_refused(project):
+    inner = "name: inner\nagents: [{name: x, model: scripted/m, prompt_file: last.txt}]\n"
+    (project / "inner.yaml").write_text(inner)
+    (project / "last.txt").write_text("Then: {{ input }}")
+    path = project / "outer.yaml"
+    path.write_text("name: outer\nagents:\n  - {name: a, ensemble: inner.yaml}\n"
+                    "  - {name: b, model: scripted/m, depends_on: [a]}\n")  # fmt: skip
+    async with Orchestrator(project, providers={"scripted": Scripted(Counting("one"))}) as orchestrator:
+        await orchestrator.invoke(path, "hi")
+    (project / "last.txt").write_text("Now: {{ input }}")
+    provider = Scripted(["again"])
+    async with Orchestrator(project, providers={"scripted": provider}) as orchestrator:
+        with pytest.raises(UsageFailed, match=r"(?s)last.txt has changed.*\n-Then.*\n\+Now"):
+            await orchestrator.resume("last")
+        await orchestrator.resume("last", force=True)
+        assert provider.requests[0].messages[-1].content == "Now: hi"
+        (project / "last.txt").unlink()
+        with pytest.raises(UsageFailed, match=r"last.txt is gone"):
+            await orchestrator.resume("last")
+
+
 async def test_a_budget_that_was_spent_counts_what_was_spent(project):
     path = project / "vote.yaml"
     async with Orchestrator(project, providers={"scripted": Scripted()}) as orchestrator:

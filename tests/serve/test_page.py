@@ -117,7 +117,10 @@ def test_a_page_goes_on_when_the_server_is_there_again(project, browser):
 def test_a_run_is_cancelled_once_it_is_meant(project, server: Server, browser: Browser):
     project.environment["LLM_ORC_GRACE_SECONDS"] = "60"
     project.ensemble(agent("a", "yes"), script("b", BLOCKED, depends_on=["a"]))
-    with gate(project.folder / "gate"), project.started("invoke", "e.yaml", "hi", "--quiet") as process:
+    with (
+        gate(project.folder / "gate") as open_gate,
+        project.started("invoke", "e.yaml", "hi", "--quiet") as process,
+    ):
         appeared(project.folder / "here")
         browser.open(last_run(server))
         browser.click("#top button", "Cancel")
@@ -131,8 +134,12 @@ def test_a_run_is_cancelled_once_it_is_meant(project, server: Server, browser: B
         browser.click("dialog button", "Stop it")
         browser.see("#top .chip", "interrupted")
         assert process.wait() == 130
-    browser.gone("#top button", "Stop at once")
-    browser.see(card("b", "failed"))
+        browser.gone("#top button", "Stop at once")
+        browser.see(card("b", "failed"))
+        open_gate()
+        browser.click("#top button", "Resume")
+        browser.see("#top .chip", "succeeded")
+        browser.gone(".banner", "the run is ending")
 
 
 def test_a_failed_run_is_resumed_and_reuses_what_was_answered(project, server: Server, browser: Browser):
@@ -297,6 +304,8 @@ def test_a_run_is_played_again(project, server: Server, browser: Browser):
     browser.see(card("b", "succeeded"))
     browser.click("button", "Replay")
     browser.see(".controls", "0 of ")
+    for name in "ab":
+        browser.see(card(name, "waiting"))
     browser.script(
         "const s = document.querySelector('.controls input'); s.value = 2;s.dispatchEvent(new Event('input'))"
     )
@@ -409,3 +418,203 @@ def test_a_token_opens_the_page(project, browser: Browser):
         browser.see("td.input", "hi")
         assert "token" not in browser.driver.current_url
     browser.faults()
+
+
+def figures(browser: Browser) -> dict[str, str]:
+    """What the strip above a run says, by name."""
+    cells = browser.script("return [...document.querySelectorAll('.figures > div')].map(e => e.innerText)")
+    return dict(cell.split("\n") for cell in cells)
+
+
+def catalogue(project, **models: object) -> None:
+    """Scripted models of the project, by name."""
+    usual = {"provider": "scripted", "name": "m"}
+    whole = {name: {**usual, **model} for name, model in models.items()}
+    project.file(".llm-orc/models.yaml", json.dumps({"models": whole}))
+
+
+def asks(name: str, model: str, *answers: str, wait: float = 0, **keys: object) -> dict:
+    """An agent that asks a model of the catalogue."""
+    return {**agent(name, *answers, wait=wait, **keys), "model": model}
+
+
+def test_votes_stand_by_weight_and_the_answer_that_won_is_marked(project, server: Server, browser: Browser):
+    answers = ["43", "41", "43", "42", "43", "42", "43", "42"]
+    samples = {"type": "self_consistency", "samples": len(answers)}
+    project.ensemble(agent("a", *answers, strategy=samples))
+    project("invoke", "e.yaml", "hi")
+    browser.open(last_run(server))
+    browser.click(card("a", "succeeded"))
+    browser.see(".votes")
+    rows = [row.text for row in browser.all(".votes tr")]
+    assert [row.split()[-4:] for row in rows] == [
+        ["43", "4", "·", "50%"], ["42", "3", "·", "38%"], ["41", "1", "·", "13%"],
+    ]  # fmt: skip
+    assert [row.text for row in browser.all(".votes .won")] == rows[:1]
+    assert "8✓" in browser.see(card("a", "succeeded")).text
+
+
+def test_a_resumed_run_has_the_same_figures_live_loaded_and_in_the_journal(project, server, browser):
+    slow = agent("b", "no", wait=3, depends_on=["a"])
+    project.ensemble(agent("a", "yes"), slow, agent("c", depends_on=["b"]))
+    with project.started("invoke", "e.yaml", "hi", "--quiet") as process:
+        browser.open(server.link)
+        browser.click("a", "e")
+        browser.see(card("b", "running"))
+        process.kill()
+        process.wait()
+        browser.see("#top .chip", "killed")
+    assert figures(browser)["calls"] == "1"
+    killed = figures(browser)
+    browser.driver.refresh()
+    browser.see(card("b", "stopped"))
+    assert figures(browser) == killed
+    browser.click("#top button", "Resume")
+    browser.see("#top .chip", "succeeded")
+    live, path = figures(browser), browser.see(".timeline .about").text
+    browser.driver.refresh()
+    browser.see("#top .chip", "succeeded")
+    browser.see(".timeline .about", "Critical path")
+    assert (figures(browser), browser.see(".timeline .about").text) == (live, path)
+    recorded = server.runs()[0]
+    assert live["calls"] == str(recorded["calls"]) == "3"
+    assert recorded["idle_s"] > 0
+    assert abs(float(live["time"].split()[0]) - recorded["duration_s"]) < 0.2
+    browser.click(card("b", "succeeded"))
+    browser.see(".drawer h3", "1 call, and 1 without an answer")
+    assert len(browser.all(".bars .seg.lost")) == 1
+
+
+def test_a_call_that_waits_for_its_turn_is_told_apart_from_one_at_work(project, server, browser):
+    catalogue(project, m={"concurrency": 1})
+    project.ensemble(asks("a", "m", "yes", wait=5), asks("b", "m", "no", wait=5))
+    with project.started("invoke", "e.yaml", "hi", "--quiet") as process:
+        browser.open(server.link)
+        browser.click("a", "e")
+        waiting = browser.see(".card.held")
+        assert "a call waits" in waiting.text
+        name = waiting.get_attribute("aria-label").split(":")[0]
+        browser.click(".card.held")
+        browser.see(".drawer .call", "waits in a queue")
+        assert len(browser.all(".bars .seg.work")) == 1
+        browser.see(card(name, "succeeded"))
+        browser.see(".drawer .call", "at work")
+        assert re.search(r"waited [345]\.\d+ s, 5\.\d+ s at work", browser.see(".drawer .call").text)
+        browser.see(".drawer dl", "while all of it was queued or paused")
+        assert process.wait() == 0
+    assert not browser.all(".card.held")
+
+
+def test_an_ensemble_as_an_agent_shows_what_is_within_it(project, server: Server, browser: Browser):
+    catalogue(project, m={"concurrency": 1, "price": {"input": 1000, "output": 1000}})
+    project.ensemble(asks("y", "m", "no", wait=0.5), file="inner.yaml")
+    project.ensemble(asks("x", "m", "yes", wait=1.5), {"name": "deep", "ensemble": "inner.yaml"})
+    project("invoke", "e.yaml", "hi")
+    browser.open(last_run(server))
+    browser.see("#top .chip", "succeeded")
+    text = browser.see(card("deep", "succeeded")).text
+    assert re.search(r"\d+ tok", text)
+    assert re.search(r"\$0\.\d+", text)
+    browser.click(card("deep", "succeeded"))
+    browser.see(".drawer dl", "1, all by agents within it")
+    about = browser.see(".timeline .about").text
+    if "deep (y)" in about:  # it waited behind x
+        assert int(re.findall(r"(\d+)% of it at work", about)[0]) < 60
+    browser.click("[role=tab]", "Agents")
+    rows = {row.text.split()[0]: row.text for row in browser.all(".agents tbody tr")}
+    assert rows["deep"].split("$")[1].split()[0] == rows["deep/y"].split("$")[1].split()[0]
+
+
+def test_an_agent_is_skipped_because_of_one_failure(project, server: Server, browser: Browser):
+    project.ensemble(
+        failing("broken", on_failure="skip"), agent("after", depends_on=["broken"]),
+        failing("dead", on_failure="skip"), agent("last", depends_on=["after", "dead"]),
+    )  # fmt: skip
+    project("invoke", "e.yaml", "hi")
+    browser.open(last_run(server))
+    browser.see(card("last", "skipped"))
+    assert sum(int(n) for n in re.findall(r"(\d+) agents? skipped", browser.see(".banner").text)) == 2
+    assert figures(browser)["agents"] == "2/4, 2 skipped"
+    browser.click(card("last", "skipped"))
+    cause = browser.see(".drawer", "The cause is").text
+    assert cause.count("broken") + cause.count("dead") >= 1
+    browser.script("location.hash = 'dead'")
+    browser.see(".drawer h2", "dead")
+    browser.script("location.hash = ''")
+    browser.gone(".drawer")
+
+
+def test_a_rung_says_how_sure_it_had_to_be(project, server: Server, browser: Browser):
+    catalogue(project, small={}, large={})
+    rungs = {"type": "cascade", "models": ["small", "large"], "confidence": "agreement", "samples": 2}
+    project.ensemble(asks("a", "small", "1", "2", "3", "3", strategy={**rungs, "threshold": 0.8}))
+    project("invoke", "e.yaml", "hi")
+    browser.open(last_run(server))
+    browser.click(card("a", "succeeded"))
+    browser.see(".ladder li", "50% sure, 80% needed")
+
+
+def test_what_has_no_price_does_not_hide_the_limit(project, server: Server, browser: Browser):
+    project.ensemble(agent("a", "yes"), agent("b", "no"), budget={"usd": 0.5})
+    project("invoke", "e.yaml", "hi")
+    browser.open(last_run(server))
+    browser.see("#top .chip", "succeeded")
+    assert figures(browser)["cost"] == "of $0.500 + 2 calls unpriced"
+
+
+def test_addresses_name_what_is_seen(project, server: Server, browser: Browser):
+    project.ensemble(agent("a", "yes"))
+    project("invoke", "e.yaml", "please")
+    browser.open(f"{server.link}runs/last#a")
+    browser.see(".drawer h2", "a")
+    assert browser.driver.current_url == f"{last_run(server)}#a"
+    browser.open(server.link)
+    browser.see("td.input", "please")
+    browser.press("/", *"nothing")
+    browser.see("p", "No run matches")
+    assert browser.driver.current_url.endswith("?q=nothing")
+    browser.driver.refresh()
+    browser.see("p", "No run matches")
+
+
+def test_the_strip_has_room_for_all_of_it(project, server: Server, browser: Browser):
+    budget = {"usd": 0.02, "tokens": 20000, "calls": 60, "seconds": 120}
+    project.ensemble(agent("a", "yes"), name="a-name-that-is-long", budget=budget)
+    project("invoke", "e.yaml", "hi")
+    browser.open(last_run(server))
+    browser.see(".figures", "of 20.0k")
+    size = browser.driver.get_window_size()
+    try:
+        for width in (800, 1000, 1200, 1400, 1600):
+            browser.driver.set_window_size(width, 900)
+            browser.script("document.querySelector('.link-state').textContent = 'not connected: trying…'")
+            boxes = browser.script(
+                "return ['.brand', 'h1', '.chip', '.link-state', '.progress', '.figures', '.actions']"
+                ".map(s => { const b = document.querySelector(`#top ${s}`).getBoundingClientRect();"
+                " return [s, b.left, b.top, b.right, b.bottom]; })"
+            )
+            for i, (one, left, top, right, bottom) in enumerate(boxes):
+                assert right <= width, (width, one)
+                for other, left2, top2, right2, bottom2 in boxes[:i]:
+                    apart = left >= right2 or left2 >= right or top >= bottom2 or top2 >= bottom
+                    assert apart, (width, one, other)
+            heights = {name: bottom - top for name, _, top, _, bottom in boxes}
+            assert max(heights[name] for name in (".brand", "h1", ".link-state")) < 30
+            assert next(right - left for name, left, _, right, _ in boxes if name == "h1") > 60
+    finally:
+        browser.driver.set_window_size(size["width"], size["height"])
+
+
+def test_from_afar_a_card_still_says_its_state(project, server: Server, browser: Browser):
+    project.ensemble(agent("agent-with-a-name", "yes"), failing("bad"))
+    project("invoke", "e.yaml", "hi")
+    browser.open(last_run(server))
+    browser.see(card("bad", "failed"))
+    for _ in range(5):
+        browser.click('button[aria-label^="Zoom out"]')
+    browser.see(".map.far")
+    seen = [mark.text for mark in browser.all(".far .card .mark") if mark.is_displayed()]
+    assert sorted(seen) == ["✓", "✗"]
+    heights = [mark.rect["height"] for mark in browser.all(".far .card .mark")]
+    assert min(heights) > 8
+    assert not any(line.is_displayed() for line in browser.all(".far .card .line"))

@@ -1,8 +1,11 @@
 // One agent: what it cost and when, why it has its model, what it was asked, what came of it.
 
-import { asText, ask, copy, count, dollars, fill, h, plural, put, runPath, seconds, share, svg } from "./dom.js";
+import { asText, ask, copy, count, dollars, fill, h, plural, put, runPath, seconds, share } from "./dom.js";
+import { costOf } from "./card.js";
+import { evidence } from "./evidence.js";
+import { causeOf, queuedIn, readyAt, spentBy, standing, took, worked } from "./figures.js";
 import { candidates, planOf } from "./plan.js";
-import { agentOf, causes, MARKS, readyAt, standing, took } from "./state.js";
+import { agentOf, MARKS } from "./state.js";
 
 const LONG = 200_000;
 
@@ -39,10 +42,10 @@ export class Drawer {
     this.part("error", JSON.stringify([agent.error, agent.status]), () => this.error(run, agent));
     this.part("output", `${agent.seq}${agent.status}${this.whole ? 1 : 0}`, () => this.output(agent));
     this.part("why", `${run.plans.length}`, () => reason(run, agent));
-    this.part("evidence", `${agent.seq}${JSON.stringify(agent.evidence)?.length}${this.whole ? 1 : 0}`, () => evidence(this.whole?.evidence ?? agent.evidence, this.page.about));
+    this.part("evidence", `${agent.seq}${JSON.stringify(agent.evidence)?.length}${this.whole ? 1 : 0}`, () => evidence(this.whole?.evidence ?? agent.evidence, this.whole ? this.whole.output : agent.result));
     this.part("steps", `${agent.steps.length}`, () => list("What the strategy did", agent.steps, (each) => [h("b", {}, each.name), " ", each.text]));
     this.part("tools", `${agent.tools.length}${agent.tools.filter((t) => t.output !== null).length}`, () => list("Tools", agent.tools, tool));
-    this.part("calls", `${agent.calls.length}${agent.open.size}${this.calls?.length}`, () => this.called(run, agent));
+    this.part("calls", `${agent.calls.length} ${agent.open.size} ${this.calls?.length} ${run.status} ${agent.calls.at(-1)?.waits.length} ${queuing(run, agent)}`, () => this.called(run, agent));
     this.part("logs", `${agent.logs.length}`, () => list("Log", agent.logs, (text) => h("pre", {}, text)));
   }
 
@@ -80,11 +83,11 @@ export class Drawer {
 
   error(run, agent) {
     if (!agent.error) return null;
-    const cause = causes(run).find((each) => each.skipped.includes(agent.name));
+    const cause = agent.status === "skipped" && causeOf(run, agent.name);
     const { kind, message, hint } = agent.error;
     return h("div", { class: agent.status === "skipped" ? "note" : "fault" },
       h("p", {}, h("b", {}, kind), message ? `: ${message}` : ""), hint && h("p", { class: "hint" }, hint),
-      cause && h("p", {}, "The cause is ", this.page.link(cause.agent.name), "."));
+      cause && h("p", {}, "The cause is ", this.page.link(cause), "."));
   }
 
   output(agent) {
@@ -107,12 +110,12 @@ export class Drawer {
   called(run, agent) {
     if (!agent.calls.length) return null;
     const failed = agent.calls.filter((call) => call.error).length;
-    const heading = h("h3", {}, `${plural(agent.calls.length, "call")}${failed ? `, ${failed} failed` : ""} `,
+    const lost = agent.calls.filter((call) => call.lost || (call.end === null && run.status !== "running")).length;
+    const heading = h("h3", {}, `${plural(agent.calls.length - lost, "call")}${failed ? `, ${failed} failed` : ""}${lost ? `, and ${lost} without an answer` : ""} `,
       h("button", { type: "button", class: "small", onclick: () => this.fetchCalls(agent) }, this.calls ? "Refresh" : "Show prompts and answers"));
     const rows = this.calls
       ? this.calls.map(recorded)
-      : agent.calls.slice(-30).map((call) => h("p", { class: "call" }, `${call.call}. ${call.model} `, h("span", { class: "aside" },
-        call.end === null ? "under way" : `${seconds(call.end - call.start)}${call.usage ? ` · ${call.usage.input_tokens}+${call.usage.output_tokens} tokens` : ""}${call.n > 1 ? ` · ${call.n} samples` : ""}${call.load > 0.002 ? ` · loaded in ${seconds(call.load)}` : ""}`),
+      : agent.calls.slice(-30).map((call) => h("p", { class: "call" }, `${call.call ? `${call.call}. ` : ""}${call.model} `, h("span", { class: "aside" }, told(run, call)),
       call.error && h("span", { class: "bad" }, ` ${call.error.message ?? call.error.kind}`)));
     return [heading, rows, this.more && h("button", { type: "button", class: "small", onclick: () => this.fetchCalls(agent, true) }, "More calls")];
   }
@@ -128,17 +131,17 @@ export class Drawer {
 }
 
 function facts(run, agent, page) {
-  const waited = agent.started === null ? null : agent.started - (readyAt(run, agent) ?? agent.started);
-  const duration = took(run, agent);
+  const duration = took(run, agent), all = spentBy(agent);
   const span = (run.ended ?? run.now) - run.began;
   const rows = [
     ["model", `${agent.model ?? "none"}${agent.fallbacks.length ? ` after ${plural(agent.fallbacks.length, "fallback")}` : ""}`],
     ["strategy", agent.strategy],
     ["began", agent.started === null ? null : `${seconds(agent.started - run.began)} after the start`],
-    ["waited", waited !== null && waited > 0.002 ? `${seconds(waited)} for its turn` : null],
+    ["waited", waits(run, agent)],
     ["took", duration === null ? null : `${seconds(duration)} · ${share(span > 0 ? Math.min(1, duration / span) : 1)} of the run`],
-    ["tokens", agent.input + agent.output ? `${count(agent.input)} read, ${count(agent.output)} written` : null],
-    ["cost", agent.calls.length ? (agent.unpriced ? `${dollars(agent.cost)}, ${plural(agent.unpriced, "call")} without a price` : dollars(agent.cost)) : null],
+    ["calls", all.calls ? `${count(all.calls)}${all.calls > agent.asked ? `, ${agent.asked ? `${count(all.calls - agent.asked)} of them` : "all"} by agents within it` : ""}` : null],
+    ["tokens", all.calls ? `${count(all.input)} read, ${count(all.output)} written` : null],
+    ["cost", all.calls ? costOf(all) + (all.unpriced ? `, ${plural(all.unpriced, "call")} without a price` : "") : null],
     ["confidence", agent.confidence === null || agent.confidence === undefined ? null : share(agent.confidence)],
     ["samples", agent.samples > 1 ? String(agent.samples) : null],
     ["progress", agent.progress ? `${agent.progress.done + agent.progress.failed} of ${agent.progress.total} ${agent.progress.of}${agent.progress.failed ? `, ${agent.progress.failed} failed` : ""}` : null],
@@ -152,6 +155,29 @@ function facts(run, agent, page) {
     ["parts", links([...run.agents.keys()].filter((name) => run.agents.get(name).within === agent.name), page)],
   ];
   return rows;
+}
+
+/** For its turn, and while every call of it waited in a queue or for another attempt. */
+function waits(run, agent) {
+  if (agent.started === null) return null;
+  const before = Math.max(0, agent.started - (readyAt(run, agent) ?? agent.started));
+  const within = Math.max(0, took(run, agent) - worked(run, agent));
+  const parts = [before > 0.002 && `${seconds(before)} for its turn`, within > 0.01 && `${seconds(within)} while all of it was queued or paused`].filter(Boolean);
+  return parts.length > 1 ? `${seconds(before + within)}: ${parts.join(", ")}` : parts[0] ?? null;
+}
+
+/** How many calls wait now. */
+const queuing = (run, agent) => [...agent.open.values()].filter((call) => call.waits.at(-1)?.to === null).length;
+
+/** A call in a few words. */
+function told(run, call) {
+  const last = call.waits.at(-1);
+  if (call.end === null && run.status !== "running") return "no answer: the run ended";
+  if (call.end === null) return last?.to === null ? (call.held ? last.why : "waits in a queue") : last && last.to > run.now ? last.why : "under way";
+  const queued = queuedIn(call, call.end);
+  const time = queued > 0.002 ? `waited ${seconds(queued)}, ${seconds(call.end - call.start - queued)} at work` : seconds(call.end - call.start);
+  return [call.lost ? `no answer after ${time}` : time, call.usage && `${call.usage.input_tokens}+${call.usage.output_tokens} tokens`, call.usage && (call.source === "cache" ? "from the cache" : dollars(call.cost)),
+    call.n > 1 && `${call.n} samples`, call.load > 0.002 && `loaded in ${seconds(call.load)}`, call.recalled && "reused", call.attempt > 1 && `attempt ${call.attempt}`].filter(Boolean).join(" · ");
 }
 
 function links(names, page) {
@@ -170,31 +196,6 @@ function reason(run, agent) {
   return [h("h3", {}, "Why this model"), h("p", {}, h("b", {}, model), `: ${found.why}.`),
     candidates(found.plan, agent.name, model) ?? h("p", { class: "sum" }, `utility ${utility.toFixed(3)} = quality ${quality.toFixed(3)} − tokens ${tokens.toFixed(3)}`),
     h("p", { class: "aside" }, `Step ${found.plan.step} of the plan, by ${found.plan.solver}; it looked at ${plural(found.plan.ready.length, "ready agent")}${found.plan.horizon?.length ? ` and ${found.plan.horizon.flat().length} behind them` : ""}.`)];
-}
-
-function evidence(found, about) {
-  if (!found || !Object.keys(found).length) return null;
-  const { votes, rungs, replies, ...rest } = found;
-  const left = Object.entries(rest).filter(([, value]) => value !== null && value !== undefined);
-  return [votes && histogram(votes), rungs && ladder(rungs),
-    replies?.length > 0 && h("details", {}, h("summary", {}, plural(replies.length, "sample")), replies.map((text, i) => h("pre", { class: "sample" }, `${i + 1}. ${asText(text)}`))),
-    left.length > 0 && h("details", {}, h("summary", {}, `Evidence: ${left.map(([name]) => name).join(", ")}`), h("pre", {}, asText(Object.fromEntries(left))))];
-}
-
-function histogram(votes) {
-  const entries = Object.entries(votes).slice(0, 12);
-  const most = Math.max(...entries.map(([, votes_]) => votes_), 1e-9);
-  const total = entries.reduce((sum, [, each]) => sum + each, 0) || 1;
-  return [h("h3", {}, "Votes"), h("table", { class: "votes" }, h("tbody", {}, entries.map(([answer, weight], i) => h("tr", {},
-    h("th", { scope: "row" }, answer || "(empty)"),
-    h("td", {}, svg("svg", { width: 120, height: 12, "aria-hidden": "true" }, svg("rect", { class: i ? "vote" : "vote leads", width: Math.max(2, (weight / most) * 120), height: 12, rx: 2 }))),
-    h("td", { class: "n" }, `${Number(weight.toFixed(2))} · ${share(weight / total)}`)))))];
-}
-
-function ladder(rungs) {
-  return [h("h3", {}, "Rungs of the cascade"), h("ol", { class: "ladder" }, rungs.map((rung, i) => h("li", { class: i === rungs.length - 1 ? "taken" : "" },
-    h("b", {}, rung.model), rung.error ? h("span", { class: "bad" }, ` ${rung.error}`) : ` ${rung.confidence === null || rung.confidence === undefined ? "confidence unknown" : `${share(rung.confidence)} sure`}`,
-    rung.samples > 1 && `, ${rung.samples} samples`, i < rungs.length - 1 && h("span", { class: "aside" }, " → the next one is asked"))))];
 }
 
 const tool = (each) => h("details", {}, h("summary", {}, each.tool, each.error ? h("span", { class: "bad" }, " failed") : each.output === null ? " under way" : ` ${seconds(each.took)}`),

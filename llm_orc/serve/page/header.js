@@ -1,7 +1,8 @@
 // The strip above a run: how it stands, what it has taken, what can be done; and why it failed.
 
 import { ask, copy, count, dollars, fill, h, plural, put, runPath, saved, seconds, set } from "./dom.js";
-import { causes, MARKS, tally } from "./state.js";
+import { causes, tally } from "./figures.js";
+import { MARKS } from "./state.js";
 import { themeButton } from "./theme.js";
 
 const BARS = ["succeeded", "cached", "failed", "running", "stopped", "ready", "skipped", "waiting"];
@@ -23,7 +24,7 @@ export class Header {
     this.compare = h("a", { class: "button", href: "/" }, "Compare…");
     this.save = h("a", { class: "button", download: true, title: "One file with all of the run, for a browser without a server" }, "Save page");
     const brand = saved ? h("span", { class: "brand" }, "llm-orc") : h("a", { class: "brand", href: "/", title: "All runs" }, "llm-orc");
-    fill(top, brand, h("div", { class: "what" }, this.name, this.chip, this.link), this.progress, this.figures,
+    fill(top, brand, h("div", { class: "what" }, this.name, this.chip, this.link), h("div", { class: "spent" }, this.progress, this.figures),
       h("div", { class: "actions" }, this.cancel, this.resume, !saved && [this.compare, this.save], command, h("button", { type: "button", class: "icon", title: "Keys (?)", "aria-label": "Keys (?)", onclick: () => this.help() }, "?"), themeButton()));
   }
 
@@ -35,6 +36,7 @@ export class Header {
 
   connected(yes, why = "not connected: trying again…") {
     put(this.link, yes ? "" : why);
+    set(this.link, "title", yes ? null : why);
     set(document.body, "data-connected", yes ? "yes" : "no");
   }
 
@@ -61,13 +63,14 @@ export class Header {
     const end = run.ended ?? run.now;
     const { seconds: time, calls, tokens, usd } = this.page.about.budget ?? {};
     const of = (limit, shown) => (limit === undefined ? "" : ` of ${shown(limit)}`);
-    const ended = found.succeeded + found.cached + found.failed + found.skipped;
+    const ran = found.succeeded + found.cached + found.failed;
     const figures = [
       ["time", run.began === null ? "–" : seconds(end - run.began) + of(time, seconds)],
-      ["agents", `${ended}/${run.top.length}`],
+      ["agents", `${ran}/${run.top.length}${found.skipped ? `, ${found.skipped} skipped` : ""}`],
       ["calls", count(run.calls) + of(calls, count) + (run.failedCalls ? ` (${run.failedCalls} failed)` : "")],
       ["tokens", (run.input + run.output ? `${count(run.input)} + ${count(run.output)}` : "0") + of(tokens, count)],
-      ["cost", dollars(run.cost) + of(usd, dollars) + (run.unpriced ? ` + ${run.unpriced} unpriced` : "")],
+      // What has no price is never taken for free, and no reason to be silent about the limit.
+      ["cost", (run.unpriced && !run.cost ? "" : dollars(run.cost)) + of(usd, dollars) + (run.unpriced ? `${run.cost || usd ? " + " : ""}${plural(run.unpriced, "call")} unpriced` : "")],
       run.fromCache ? ["reused", String(run.fromCache)] : null,
       run.retries ? ["retries", String(run.retries)] : null,
       run.attempt > 1 ? ["attempt", String(run.attempt)] : null,

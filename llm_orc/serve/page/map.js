@@ -1,13 +1,10 @@
 // The DAG: cards where the layout of `llm-orc graph` puts them, edges that light up as data flows, zoom and pan.
 
-import { count, dollars, fits, h, put, seconds, set, share, svg } from "./dom.js";
-import { agentOf, MARKS, standing, took } from "./state.js";
+import { farSizes, relabel, paint, parts } from "./card.js";
+import { h, put, set, svg } from "./dom.js";
 
-const NAME = "600 14px system-ui, sans-serif";
-const LINE = "12px system-ui, sans-serif";
-const ORDER = ["failed", "running", "stopped", "ready", "waiting", "skipped", "cached", "succeeded"];
-const FAR = 0.42;
-const WORTH_SHOWING = 0.001; // dollars; the drawer has smaller costs
+const FAR = 0.45;
+const STEP = 0.85; // of the scale, at which labels that are seen from afar are cut anew
 
 export class Map2D {
   /** `chosen(name)` is called when an agent is selected, `wanted(fold)` when another map is. */
@@ -25,11 +22,18 @@ export class Map2D {
       h("option", { value: "twins" }, "Alike agents folded"),
       h("option", { value: "layers" }, "A card per layer"));
     const button = (label, sign, act) => h("button", { type: "button", class: "icon", "aria-label": label, title: label, onclick: act }, sign);
-    this.element = h("section", { class: "stage", "aria-label": "Map of the run" }, this.picture,
+    this.told = h("p", { class: "hint", role: "status", hidden: true });
+    this.element = h("section", { class: "stage", "aria-label": "Map of the run" }, this.picture, this.told,
       h("div", { class: "tools" }, this.fold,
         button("Zoom in (+)", "+", () => this.zoom(1.3)), button("Zoom out (-)", "−", () => this.zoom(1 / 1.3)),
         button("Show all (0)", "⤢", () => this.fit())));
     this.listen();
+  }
+
+  /** What is to be said while there is no map, or another one is on its way. */
+  hint(text) {
+    put(this.told, text);
+    this.told.hidden = !text;
   }
 
   draw(map, run) {
@@ -57,36 +61,29 @@ export class Map2D {
       nodes.append(drawn.element);
     }
     this.layer.replaceChildren(edges, nodes);
-    this.update(run, run.top);
+    this.update(run, this.cardOf.keys());
     this.select(this.selected, false);
     this.focusable(this.cards.values().next().value);
+    this.far = undefined;
+    this.hint("");
     this.fit();
   }
 
   card(card, about) {
     const { width, height } = card;
     const many = card.members.length > 1;
-    const parts = {
-      mark: svg("text", { class: "mark", x: 18, y: 21, "text-anchor": "middle" }),
-      name: svg("text", { class: "name", x: 32, y: 21 }),
-      model: svg("text", { class: "line", x: 32, y: 38 }),
-      sure: svg("text", { class: "line", x: width - 12, y: 38, "text-anchor": "end" }),
-      spent: svg("text", { class: "line", x: 32, y: 54 }),
-      meta: svg("text", { class: "line strong", x: width - 12, y: 54, "text-anchor": "end" }),
-      rail: svg("rect", { class: "rail", x: 32, y: height - 4, width: width - 44, height: 3, rx: 1.5 }),
-      bar: svg("rect", { class: "bar", x: 32, y: height - 4, width: 0, height: 3, rx: 1.5 }),
-    };
+    const texts = parts(card);
     const label = many ? `${card.members.length} agents: ${card.members[0]} …` : card.id;
-    put(parts.name, fits(label, width - 44, NAME));
+    const behind = svg("rect", { class: "box behind", x: 5, y: 5, width, height, rx: 8, visibility: "hidden" });
     const element = svg("g", {
       class: "card", tabindex: "-1", role: "button", transform: `translate(${card.x - width / 2} ${card.y - height / 2})`,
     },
       svg("title", {}, many ? card.members.slice(0, 20).join(", ") + (card.members.length > 20 ? " …" : "") : card.id),
-      many && svg("rect", { class: "box behind", x: 5, y: 5, width, height, rx: 8 }),
+      behind,
       svg("rect", { class: "box", width, height, rx: 8 }), svg("rect", { class: "edge-of", width: 4, height: height - 14, x: 0, y: 7, rx: 2 }),
       about?.output && svg("path", { class: "out", d: `M${width / 2 - 4} ${height + 3}h8l-4 5z` }),
-      Object.values(parts));
-    const drawn = { ...card, ...parts, element, label, about, state: "" };
+      Object.values(texts));
+    const drawn = { ...card, ...texts, element, behind, label, about };
     element.addEventListener("click", () => this.choose(drawn));
     element.addEventListener("focus", () => this.focusable(drawn));
     return drawn;
@@ -101,34 +98,10 @@ export class Map2D {
   update(run, names) {
     const cards = new Set();
     for (const name of names) if (this.cardOf.has(name)) cards.add(this.cardOf.get(name));
-    for (const card of cards) this.paint(run, card);
+    for (const card of cards) paint(run, card);
     const edges = new Set();
     for (const card of cards) for (const edge of this.between.get(card.id) ?? []) edges.add(edge);
     for (const edge of edges) this.light(run, edge);
-  }
-
-  paint(run, card) {
-    const agents = card.members.map((name) => agentOf(run, name));
-    const states = agents.map((agent) => standing(run, agent));
-    const state = ORDER.find((each) => states.includes(each)) ?? "waiting";
-    if (state !== card.state) {
-      set(card.element, "class", `card is-${state}`);
-      put(card.mark, MARKS[state]);
-      card.state = state;
-    }
-    const { line, sure = "", spent, meta, part } = agents.length > 1 ? several(states) : single(run, agents[0], state, card.about);
-    const shown = [line, sure && `${sure} sure`, spent, meta].filter(Boolean).join(", ");
-    if (card.shown !== shown) {
-      card.shown = shown;
-      put(card.model, fits(line, card.width - 46 - sure.length * 8, LINE));
-      put(card.sure, sure);
-      put(card.spent, fits(spent, card.width - 50 - meta.length * 6.4, LINE));
-      put(card.meta, meta);
-    }
-    set(card.element, "aria-label", `${card.label}: ${state}${shown ? `, ${shown}` : ""}`);
-    set(card.rail, "visibility", part === null ? "hidden" : null);
-    set(card.bar, "visibility", part === null ? "hidden" : null);
-    set(card.bar, "width", Math.round((card.width - 44) * Math.min(1, part ?? 0)));
   }
 
   light(run, edge) {
@@ -178,7 +151,17 @@ export class Map2D {
   place(view) {
     this.view = view;
     set(this.layer, "transform", `translate(${view.x.toFixed(1)} ${view.y.toFixed(1)}) scale(${view.k.toFixed(4)})`);
-    this.picture.classList.toggle("far", view.k < FAR);
+    const far = view.k < FAR ? Math.round(Math.log(view.k) / Math.log(STEP)) : null;
+    if (far !== this.far) this.label(far);
+  }
+
+  /** `far` counts how far away it is seen from; null from near. */
+  label(far) {
+    this.far = far;
+    const k = far === null ? null : STEP ** far;
+    this.picture.classList.toggle("far", k !== null);
+    if (k !== null) for (const [what, size] of Object.entries(farSizes(k))) this.layer.style.setProperty(`--far-${what}`, `${size.toFixed(1)}px`);
+    for (const card of this.cards.values()) relabel(card, k);
   }
 
   zoom(by, at) {
@@ -249,31 +232,6 @@ export class Map2D {
     next.element.focus({ preventScroll: true });
     this.reveal(next);
   }
-}
-
-function several(states) {
-  const counted = ORDER.map((state) => [state, states.filter((each) => each === state).length]).filter(([, n]) => n);
-  const done = states.filter((state) => state === "succeeded" || state === "cached").length;
-  return { line: counted.map(([state, n]) => `${n} ${MARKS[state]}`).join("   "), spent: "", meta: `${done}/${states.length}`, part: done / states.length };
-}
-
-function single(run, agent, state, about) {
-  const { progress } = agent;
-  const line = agent.model ?? about?.served_by ?? (agent.started !== null && agent.ended !== null && !agent.calls.length ? "script" : "");
-  let meta = "";
-  const spent = [];
-  const sure = agent.confidence === null || agent.confidence === undefined ? "" : share(agent.confidence);
-  if (agent.input + agent.output) spent.push(`${count(agent.input + agent.output)} tok`);
-  if (agent.cost >= WORTH_SHOWING) spent.push(dollars(agent.cost));
-  if (agent.retries) spent.push(`↻${agent.retries}`);
-  if (state === "running") {
-    if (progress) meta = `${progress.done + progress.failed}/${progress.total}`;
-    else if (agent.open.size > 1) meta = `${agent.open.size} calls`;
-    if (agent.doing && (!agent.model || !spent.length)) spent.push(agent.doing);
-  } else if (agent.started !== null && agent.ended !== null) meta = seconds(took(run, agent));
-  if (state === "ready") spent.push("waits for its turn");
-  if (state === "failed" && agent.error) spent.unshift(agent.error.kind);
-  return { line, sure, spent: spent.join(" · "), meta, part: progress && state === "running" ? (progress.done + progress.failed) / Math.max(1, progress.total) : null };
 }
 
 function curve(points) {

@@ -12,9 +12,11 @@ export class Plans {
     this.steps = h("div", { class: "steps" });
     this.element = h("div", { class: "plans" }, this.chart, this.steps);
     this.drawn = -1;
+    new ResizeObserver(() => this.shown?.run.plans.length && this.chart.clientWidth && this.memory(this.shown.run, this.shown.about)).observe(this.element);
   }
 
   show(run, about) {
+    this.shown = { run, about };
     if (!run.plans.length) {
       fill(this.element, h("p", { class: "empty" },
         "No plan was made in this run: every agent has one model, or the router is fixed. With a pool of models, each step of the router is shown here: what it chose, its utility, and what was in memory."));
@@ -33,7 +35,10 @@ export class Plans {
 
   step(run, plan, index, open) {
     const before = index ? run.plans[index - 1].resident?.[0] ?? {} : {};
-    const entries = Object.entries(plan.assignments ?? {});
+    // Not in the order of keys: those that are numbers would come first.
+    const order = [...(plan.ready ?? []), ...(plan.horizon ?? []).flat()];
+    const at = ([name, found]) => found.step * 1e6 + (order.includes(name) ? order.indexOf(name) : 1e5);
+    const entries = Object.entries(plan.assignments ?? {}).sort((a, b) => at(a) - at(b));
     const now = entries.filter(([, found]) => found.step === 0);
     const details = h("details", { "data-step": plan.step, open: open.has(String(plan.step)) || index === run.plans.length - 1 },
       h("summary", {}, h("b", {}, `Step ${plan.step}`), ` at ${seconds(plan.at - run.began)}: `,
@@ -55,7 +60,7 @@ export class Plans {
     const known = models.every((name) => about.memory?.vram_gb[name] > 0);
     const size = (name) => (known ? about.memory.vram_gb[name] : 1);
     const room = known ? (about.memory?.room_gb ?? []).reduce((sum, each) => sum + each, 0) : 0;
-    const width = Math.max(280, (this.element.clientWidth || 1000) * 0.38 - 40), height = 130, left = 46;
+    const width = Math.max(240, (this.chart.clientWidth || 420) - 30), height = this.element.clientWidth < 980 ? 92 : 130, left = 46;
     const end = run.ended ?? run.now, span = Math.max(0.001, end - run.began);
     const most = Math.max(room, ...run.memory.map((each) => Object.keys(each.models).reduce((sum, name) => sum + size(name), 0)), 0.001) * 1.08;
     const x = (at) => left + ((at - run.began) / span) * (width - left - 8), y = (gb) => height - 18 - (gb / most) * (height - 30);

@@ -1,15 +1,17 @@
 // The page of one run: it loads what has happened, follows what happens, and shows both in the same way.
 
 import { AgentTable, EventList } from "./table.js";
-import { ask, asText, copy, fill, h, plural, remember, remembered, runPath, saved, say, set } from "./dom.js";
+import { ask, fill, h, plural, remember, remembered, runPath, saved, say, set } from "./dom.js";
 import { Drawer } from "./agent.js";
+import { FileTab } from "./file.js";
 import { Header } from "./header.js";
 import { Map2D } from "./map.js";
 import { Plans } from "./plan.js";
 import { Replay } from "./replay.js";
 import { Stream } from "./stream.js";
 import { Timeline } from "./timeline.js";
-import { apply, newRun, tally } from "./state.js";
+import { tally } from "./figures.js";
+import { apply, newRun } from "./state.js";
 
 const FRAME = 60; // ms between drawings
 const WHOLE = /^[0-9a-f]{20}$/;
@@ -24,13 +26,15 @@ export class RunPage {
     this.plans = new Plans((name) => this.choose(name));
     this.table = new AgentTable((name) => this.choose(name));
     this.list = new EventList((name) => this.choose(name));
-    this.file = h("div", { class: "file" });
+    this.file = new FileTab();
     this.drawer = new Drawer(this);
     this.replay = new Replay(this);
     this.lower();
     this.stream = new Stream(this);
     this.keys = (event) => this.key(event);
+    this.named = () => this.follow();
     document.addEventListener("keydown", this.keys);
+    addEventListener("hashchange", this.named);
   }
 
   lower() {
@@ -39,7 +43,7 @@ export class RunPage {
       ["Plan", this.plans.element, () => this.plans.show(this.run, this.about)],
       ["Agents", this.table.element, (names) => this.table.show(this.run, names, this.selected)],
       ["Events", this.list.element, () => this.list.show(this)],
-      ["Input, output, file", this.file, () => this.showFile()],
+      ["Input, output, file", this.file.element, () => this.file.show(this)],
     ];
     this.tablist = h("div", { role: "tablist", "aria-label": "About the run" }, this.tabs.map(([title], i) => h("button", {
       type: "button", role: "tab", id: `tab${i}`, "aria-controls": `panel${i}`, "aria-selected": i === 0, tabindex: i ? -1 : 0,
@@ -65,7 +69,7 @@ export class RunPage {
   async start() {
     try {
       // A whole id can be asked for all at once; of `last` it has to be known first which run that is.
-      if (!WHOLE.test(this.id)) this.id = (await ask(runPath(this.id))).run_id;
+      if (!WHOLE.test(this.id)) this.name((await ask(runPath(this.id))).run_id);
       const map = this.askMap("auto");
       const [about, events] = await Promise.all([ask(runPath(this.id)), ask(runPath(this.id, "/events?after=0"))]);
       this.about = about;
@@ -74,13 +78,38 @@ export class RunPage {
       this.status(about.status);
       this.take(events);
       if (!saved) this.stream.open();
-      this.timer = setInterval(() => this.run.status === "running" && this.soon(), 500);
+      this.timer = setInterval(() => this.run.status === "running" && this.tick(), 500);
       this.drawMap(await map);
-      const named = decodeURIComponent(location.hash.slice(1));
-      if (this.live.agents.has(named)) this.choose(named);
+      if (location.hash) this.follow();
     } catch (error) {
       this.refused(error);
     }
+  }
+
+  /** The address names this run from now on, whatever becomes the last one. */
+  name(id) {
+    this.id = id;
+    if (!saved) history.replaceState(null, "", `/runs/${encodeURIComponent(id)}${location.search}${location.hash}`);
+  }
+
+  /** The agent that the address names. */
+  follow() {
+    let named = location.hash.slice(1);
+    try {
+      named = decodeURIComponent(named);
+    } catch { /* as it stands */ }
+    if (named === (this.selected ?? "")) return;
+    if (this.live.agents.has(named)) this.choose(named);
+    else if (!named && this.selected) this.choose(null);
+  }
+
+  /** A pause before another attempt ends without an event. */
+  tick() {
+    for (const name of this.run.top) {
+      const agent = this.run.agents.get(name);
+      if (agent?.status === "running" && (agent.retries || agent.inside.asked)) this.run.dirty.add(name);
+    }
+    this.soon();
   }
 
   refused(error) {
@@ -93,6 +122,7 @@ export class RunPage {
     clearInterval(this.timer);
     this.replay.stop();
     document.removeEventListener("keydown", this.keys);
+    removeEventListener("hashchange", this.named);
   }
 
   // ---- what comes in ------------------------------------------------------------------------------------
@@ -114,6 +144,8 @@ export class RunPage {
   status(status) {
     if (status === this.live.status || (this.live.result && status === this.live.result.status)) return;
     this.live.status = status;
+    // Until another attempt begins no time passes in it.
+    if (status !== "running") Object.assign(this.live, { halted: true, now: this.live.heard });
     for (const name of this.live.agents.keys()) this.live.dirty.add(name);
     this.ended();
     this.soon();
@@ -130,7 +162,8 @@ export class RunPage {
 
   askMap(fold) {
     this.map = null;
-    return ask(runPath(this.id, `/map?fold=${fold}`)).catch(() => undefined);
+    this.map2d.hint("Drawing the map…");
+    return ask(runPath(this.id, `/map?fold=${fold}`)).catch((error) => void (this.unmapped = error.message));
   }
 
   async loadMap(fold) {
@@ -140,6 +173,7 @@ export class RunPage {
   /** None is there before the run has begun: it is asked for again when it has. */
   drawMap(map) {
     this.map = map;
+    if (!map) this.map2d.hint(this.unmapped ?? "");
     if (!map) return this.live.top.length && !this.tried++ ? this.loadMap("auto") : undefined;
     this.map2d.draw(map, this.run);
     this.soon();
@@ -159,7 +193,7 @@ export class RunPage {
     this.due = false;
     this.drawn = performance.now();
     const run = this.run;
-    if (run.status === "running" && !run.replayed) run.now = Math.max(run.now, (Date.now() + this.skew) / 1000 - run.shift);
+    if (run.status === "running" && !run.replayed && !run.halted) run.now = Math.max(run.now, (Date.now() + this.skew) / 1000 - run.shift);
     const dirty = [...run.dirty];
     run.dirty.clear();
     if (this.map && dirty.length) this.map2d.update(run, dirty);
@@ -173,7 +207,7 @@ export class RunPage {
   /** Another state of the run is to be shown, all of it. */
   turnTo(run) {
     this.run = run;
-    for (const name of run.top) run.dirty.add(name);
+    for (const name of [...this.map2d.cardOf.keys(), ...run.top]) run.dirty.add(name);
     this.soon();
   }
 
@@ -206,25 +240,6 @@ export class RunPage {
     this.table.order();
     this.table.rows.get(names[0])?.querySelector("button").focus();
     this.table.rows.get(names[0])?.scrollIntoView({ block: "start" });
-  }
-
-  showFile() {
-    const key = `${this.live.status}${this.live.seq}${this.about.text?.length}`;
-    if (this.fileKey === key) return;
-    this.fileKey = key;
-    const { about } = this;
-    const output = this.run.result?.output;
-    const block = (title, text, ...more) => {
-      const button = h("button", { type: "button", class: "small", onclick: () => copy(text, button) }, "Copy");
-      return h("section", {}, h("h3", {}, title, " ", button, more), h("pre", { tabindex: "0" }, text));
-    };
-    const settings = Object.entries(about.settings ?? {}).filter(([, value]) => value !== null);
-    fill(this.file, about.keeps_content === false && h("p", { class: "note" }, "This journal keeps no content: no prompts, answers, inputs or outputs."),
-      Object.entries(about.inputs ?? {}).map(([name, value]) => block(`Input: ${name}`, asText(value))),
-      output !== null && output !== undefined && block("Output", asText(output)),
-      h("section", {}, h("h3", {}, "Run"), h("dl", {}, [["run", about.run_id], ["file", about.source], ["SHA-256 of the file", about.hash], ["trace", about.trace_id], ["process", about.process],
-        ["settings", settings.map(([name, value]) => `${name}: ${asText(value)}`).join(", ")]].filter(([, value]) => value).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]))),
-      about.text && block("The file as it was run", about.text));
   }
 
   // ---- tabs, keys, sizes --------------------------------------------------------------------------------

@@ -50,8 +50,19 @@ export class RunList {
   changed() {
     this.limit = PAGE;
     this.wanted = this.ensemble.value;
+    this.keep();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.load(), 150);
+  }
+
+  /** The address has what is searched for: it can be passed on, and Back returns to it. */
+  keep() {
+    const query = new URLSearchParams(location.search);
+    for (const [name, value] of [["q", this.find.value], ["status", this.status.value], ["ensemble", this.wanted]]) {
+      if (value) query.set(name, value);
+      else query.delete(name);
+    }
+    history.replaceState(null, "", `${location.pathname}${String(query) && `?${query}`}`);
   }
 
   async load() {
@@ -110,7 +121,7 @@ export class RunList {
     put(cells[4], ago(run.started_at));
     set(cells[4], "title", run.started_at);
     const usage = run.usage.input_tokens + run.usage.output_tokens;
-    const took = run.duration_s ?? (run.status === "running" ? (Date.now() - Date.parse(run.started_at)) / 1000 : null);
+    const took = run.duration_s ?? (run.status === "running" ? (Date.now() - Date.parse(run.started_at)) / 1000 - run.idle_s : null);
     [took === null ? "–" : seconds(took), count(run.calls), usage ? count(usage) : "0", dollars(run.cost_usd)].forEach((value, i) => put(cells[5 + i], value));
     return row;
   }

@@ -2,13 +2,18 @@
 
 export const ENDED = new Set(["succeeded", "failed", "skipped", "cached"]);
 export const MARKS = {
-  waiting: "○", ready: "◌", running: "▶", succeeded: "✓", cached: "✓", failed: "✗", skipped: "–", stopped: "■",
+  waiting: "○", ready: "◌", running: "▶", succeeded: "✓", cached: "↶", failed: "✗", skipped: "–", stopped: "■",
 };
+const HELD = { budget: "held until the budget allows it", same: "held, since another call asks the same" };
+/** Strategies whose asks are samples of one answer. */
+const SAMPLING = new Set(["self_consistency", "vote", "best_of"]);
 
+/** `now` is what the clock says while it runs, `heard` the time of the last event, `since` that of this attempt. */
 export function newRun() {
   return {
-    seq: 0, id: "", ensemble: "", status: "running", attempt: 0, layers: [], needs: {}, feeds: {},
+    seq: 0, id: "", ensemble: "", status: "running", attempt: 0, layers: [], needs: {}, feeds: {}, parts: new Map(),
     agents: new Map(), top: [], plans: [], memory: [], notes: [], began: null, now: 0, ended: null, shift: 0,
+    heard: 0, since: 0, halted: false,
     input: 0, output: 0, cost: 0, unpriced: 0, calls: 0, failedCalls: 0, retries: 0, fromCache: 0,
     result: null, ending: null, dirty: new Set(), version: 0,
   };
@@ -20,13 +25,20 @@ function newAgent(name) {
     model: null, strategy: null, started: null, ended: null, calls: [], open: new Map(), steps: [], logs: [],
     tools: [], executions: 0, retries: 0, repaired: 0, fallbacks: [], progress: null, doing: "", input: 0,
     output: 0, cost: 0, unpriced: 0, samples: 0, confidence: null, evidence: null, error: null, result: undefined,
-    seq: 0, cut: false, before: null, fresh: 0,
+    seq: 0, cut: false, before: null, fresh: 0, since: 0, asked: 0, drawing: null,
+    inside: { input: 0, output: 0, cost: 0, unpriced: 0, asked: 0 },
   };
 }
 
 export function agentOf(run, name) {
   let agent = run.agents.get(name);
-  if (!agent) run.agents.set(name, (agent = newAgent(name)));
+  if (agent) return agent;
+  run.agents.set(name, (agent = newAgent(name)));
+  if (agent.within) {
+    agentOf(run, agent.within);
+    if (!run.parts.has(agent.within)) run.parts.set(agent.within, []);
+    run.parts.get(agent.within).push(name);
+  }
   return agent;
 }
 
@@ -34,10 +46,12 @@ export function agentOf(run, name) {
 export function apply(run, event) {
   if (event.seq <= run.seq) return;
   const moment = Date.parse(event.ts) / 1000;
-  // The time between attempts is not the run's.
-  if (event.type === "run_started" && run.began !== null) run.shift += Math.max(0, moment - run.shift - run.now - 0.5);
+  const anew = event.type === "run_started";
+  // The time between attempts is not the run's; what the clock said meanwhile was not so either.
+  if (anew && run.began !== null) run.shift += Math.max(0, moment - run.shift - run.heard);
   const ts = moment - run.shift;
-  run.now = Math.max(run.now, ts);
+  run.heard = Math.max(run.heard, ts);
+  run.now = anew ? ts : Math.max(run.now, ts);
   run.seq = event.seq;
   run.version += 1;
   const kind = KINDS[event.type];
@@ -48,20 +62,21 @@ export function apply(run, event) {
 
 function touch(run, agent) {
   run.dirty.add(agent.name);
-  if (agent.within) run.dirty.add(agent.name.split("/", 1)[0]);
+  for (let outer = agent.within; outer; outer = run.agents.get(outer).within) run.dirty.add(outer);
 }
 
 const KINDS = {
   run_started(run, event, _, ts) {
     run.attempt = event.attempt ?? run.attempt + 1;
     run.began ??= ts;
+    Object.assign(run, { since: ts, halted: false, notes: run.notes.filter((note) => !note.ending) });
     Object.assign(run, { id: event.run_id, ensemble: event.ensemble, layers: event.layers, status: "running" });
     Object.assign(run, { needs: event.depends_on, ended: null, result: null });
     run.top = event.layers.flat();
     run.feeds = Object.fromEntries(run.top.map((name) => [name, []]));
-    for (const [name, needs] of Object.entries(event.depends_on)) for (const need of needs) run.feeds[need].push(name);
+    for (const name of run.top) for (const need of event.depends_on[name]) run.feeds[need].push(name);
     run.ending = null;
-    for (const agent of run.agents.values()) again(agent);
+    for (const agent of run.agents.values()) again(agent, ts);
     for (const name of run.top) run.dirty.add(agentOf(run, name).name);
   },
   planned(run, event, _, ts) {
@@ -71,47 +86,60 @@ const KINDS = {
   },
   agent_started(run, event, agent, ts) {
     agent.executions += 1;
-    agent.started ??= ts;
+    if (agent.started === null) Object.assign(agent, { started: ts, since: run.since });
     agent.status = "running";
     if (!agent.before) agent.ended = null;
+    if (agent.progress?.of === "samples") agent.progress = agent.drawing = null;
     agent.model = event.model ?? agent.model;
     agent.seq = event.seq;
     if (agent.within) agentOf(run, agent.name.split("/", 1)[0]).doing = agent.name.split("/").slice(1).join("/");
   },
+  call_held(run, event, agent, ts) {
+    begun(run, agent, `held ${event.seq}`, { held: true, model: event.model, n: 1, start: ts, waits: [{ from: ts, to: null, why: HELD[event.why] ?? "held" }] });
+  },
   model_called(run, event, agent, ts) {
-    run.calls += 1;
-    const call = { call: event.call, model: event.model, n: event.n, start: ts, end: null, attempt: run.attempt };
-    agent.calls.push(call);
-    agent.open.set(event.call, call);
+    const call = released(agent, event, ts) ?? begun(run, agent, event.call, { start: ts, waits: [] });
+    Object.assign(call, { call: event.call, model: event.model, n: event.n, called: ts });
     agent.model = event.model;
   },
+  call_queued(run, event, agent, ts) {
+    agent.open.get(event.call)?.waits.push({ from: ts, to: null, why: "queued" });
+  },
+  call_sent(run, event, agent, ts) {
+    const call = agent.open.get(event.call), last = call?.waits.at(-1);
+    if (last?.to === null) last.to = ts;
+    else call?.waits.push({ from: Math.max(call.start, ts - event.queued_s), to: ts, why: "queued" });
+  },
   model_answered(run, event, agent, ts) {
+    const source = event.source ?? "model";
+    if (source !== "model") run.fromCache += 1;
+    else agent.fresh += 1;
+    // What an earlier attempt was answered is shown where it was.
+    const known = source === "journal" && agent.calls.find((each) => each.usage && each.attempt < run.attempt && each.model === event.model && each.recalled !== run.attempt);
+    if (known) return void (known.recalled = run.attempt);
     const call = closed(run, agent, event, ts);
-    Object.assign(call, {
-      load: event.load_seconds ?? 0, queued: event.queued_s ?? 0, usage: event.usage, cost: event.cost_usd,
-      source: event.source ?? "model",
-    });
-    if (call.source !== "model") run.fromCache += 1;
-    if (call.source === "model") agent.fresh += 1;
-    // What was known already was paid for when it was asked.
-    for (const each of call.source === "model" ? [run, agent] : []) {
-      each.input += event.usage.input_tokens;
-      each.output += event.usage.output_tokens;
-      if (event.cost_usd === null) each.unpriced += 1;
-      else each.cost += event.cost_usd;
-    }
+    Object.assign(call, { load: event.load_seconds ?? 0, usage: event.usage, cost: event.cost_usd, source });
+    // Journals of older versions say only afterwards that a call was queued.
+    if (event.queued_s > 0.002 && !call.waits.length) call.waits.push({ from: call.called, to: Math.min(call.end, call.called + event.queued_s), why: "queued" });
+    // An answer of which the process that asked could not tell any more was paid for too; a cached one was not.
+    if (source !== "cache") spent(run, agent, event);
   },
   model_failed(run, event, agent, ts) {
     closed(run, agent, event, ts).error = event.cause;
     run.failedCalls += 1;
+    for (const each of payers(run, agent)) each.asked += 1;
+    run.calls += 1;
   },
-  call_retried(run, event, agent) {
+  call_retried(run, event, agent, ts) {
     if (event.cause.kind === "circuit_open") {
-      agent.steps.push(step(event, "wait", `call ${event.call} waits for its host: ${event.cause.message ?? event.cause.kind}`));
+      const why = `waits for its host: ${event.cause.message ?? event.cause.kind}`;
+      agent.open.get(event.call)?.waits.push({ from: ts, to: ts + event.wait_s, why, after: "failure" });
+      agent.steps.push(step(event, "wait", `call ${event.call} ${why}`));
       return;
     }
     run.retries += 1;
     agent.retries += 1;
+    agent.open.get(event.call)?.waits.push({ from: ts, to: ts + event.wait_s, why: `paused before attempt ${event.attempt}: ${event.cause.message ?? event.cause.kind}`, after: "failure" });
     agent.steps.push(step(event, "retry", `call ${event.call} is sent again (${event.attempt}): ${event.cause.message ?? event.cause.kind}`));
   },
   tool_called(run, event, agent) {
@@ -122,13 +150,26 @@ const KINDS = {
     const tool = agent.tools.findLast((each) => each.call === event.call);
     if (tool) Object.assign(tool, { output: event.output, error: event.error, took: event.duration_s });
   },
+  ask_started(run, event, agent) {
+    if (event.aside || !SAMPLING.has(event.strategy) || agent.progress?.of === "items") return;
+    agent.drawing ??= new Map();
+    agent.drawing.set(event.ask, event.n);
+    const { done = 0, failed = 0, open = 0, asked = 0, total = 0 } = agent.progress ?? {};
+    agent.progress = { of: "samples", done, failed, open: open + event.n, asked: asked + event.n, total: Math.max(total, asked + event.n) };
+  },
+  ask_finished(run, event, agent) {
+    const n = agent.drawing?.get(event.ask);
+    if (!n || agent.progress?.of !== "samples") return;
+    agent.progress.open -= n;
+    agent.progress[event.error ? "failed" : "done"] += n;
+  },
   strategy_step(run, event, agent) {
     agent.strategy = event.strategy;
     agent.steps.push(step(event, event.step, event.message));
     agent.doing = event.message ?? event.step;
     const detail = event.detail ?? {};
     if (typeof detail.drawn === "number" && typeof detail.most === "number") {
-      agent.progress = { done: detail.drawn, total: detail.most, failed: 0, of: "samples" };
+      agent.progress = { open: 0, asked: 0, failed: 0, ...agent.progress, done: detail.drawn, total: detail.most, of: "samples" };
     }
     if (detail.votes) agent.evidence = { ...agent.evidence, votes: detail.votes };
   },
@@ -148,8 +189,8 @@ const KINDS = {
     agent.before = null;
     agent.samples = Math.max(agent.samples, outcome.samples);
     if (outcome.status === "skipped") agent.started ??= null;
-    if (agent.progress?.of === "samples") agent.progress = { ...agent.progress, done: outcome.samples };
-    for (const call of agent.open.values()) call.end ??= ts;
+    if (agent.progress?.of === "samples") agent.progress = { ...agent.progress, done: outcome.samples, open: 0 };
+    for (const call of agent.open.values()) Object.assign(call, { end: call.end ?? ts, lost: true });
     agent.open.clear();
     for (const next of run.feeds[agent.name] ?? []) run.dirty.add(next);
   },
@@ -162,8 +203,13 @@ const KINDS = {
     agent.repaired += 1;
     agent.steps.push(step(event, "repaired", event.message));
   },
+  item_started(run, event, agent) {
+    if (agent.progress?.of !== "items") agent.progress = { of: "items", done: 0, failed: 0, open: 0, total: event.items };
+    agent.progress.open += 1;
+  },
   item_finished(run, event, agent) {
-    agent.progress ??= { done: 0, total: event.items, failed: 0, of: "items" };
+    if (agent.progress?.of !== "items") return;
+    agent.progress.open -= 1;
     agent.progress[event.error ? "failed" : "done"] += 1;
   },
   round_finished(run, event, agent) {
@@ -181,7 +227,7 @@ const KINDS = {
   },
   run_ending(run, event) {
     run.ending = event;
-    run.notes.push({ ts: event.ts, text: `the run is ending: ${event.cause.message ?? event.cause.kind}; ${event.under_way} under way may still end` });
+    run.notes.push({ ts: event.ts, ending: true, text: `the run is ending: ${event.cause.message ?? event.cause.kind}; ${event.under_way} under way may still end` });
   },
   run_finished(run, event, _, ts) {
     Object.assign(run, { status: event.status, ended: ts, result: event, ending: null, input: event.usage.input_tokens });
@@ -190,88 +236,62 @@ const KINDS = {
   },
 };
 
-/** In a further attempt everything begins anew; what had succeeded keeps its times. */
-function again(agent) {
+/** In a further attempt everything begins anew; what had succeeded keeps its times. Calls that were under way
+ * when the one before ended have no answer. */
+function again(agent, ts) {
   const done = agent.status === "succeeded" || agent.status === "cached";
-  agent.before = done ? { started: agent.started, ended: agent.ended } : null;
-  agent.fresh = 0;
-  if (!done) Object.assign(agent, { started: null, ended: null, error: null, progress: null });
+  for (const call of agent.open.values()) Object.assign(call, { end: call.end ?? ts, lost: true });
+  agent.open.clear();
+  agent.before = done ? { started: agent.started, ended: agent.ended, since: agent.since } : null;
+  Object.assign(agent, { fresh: 0, executions: 0, progress: null, drawing: null, steps: [], tools: [], fallbacks: [] });
+  if (!done) Object.assign(agent, { started: null, ended: null, error: null });
   if (agent.status !== "waiting") agent.status = "waiting";
+}
+
+/** A call that was held is sent, or was answered: of those of a model the first. */
+function released(agent, event, ts) {
+  const [key, call] = [...agent.open].find(([, each]) => each.held && each.model === event.model) ?? [];
+  if (!call) return null;
+  Object.assign(call, { call: event.call, held: false, called: ts });
+  call.waits[0].to = ts;
+  agent.open.delete(key);
+  agent.open.set(event.call, call);
+  return call;
+}
+
+function begun(run, agent, key, call) {
+  Object.assign(call, { end: null, attempt: run.attempt });
+  agent.calls.push(call);
+  agent.open.set(key, call);
+  return call;
 }
 
 const step = (event, name, text) => ({ ts: event.ts, name, text: text ?? "" });
 
 function closed(run, agent, event, ts) {
-  let call = agent.open.get(event.call);
-  if (!call) agent.calls.push((call = { call: event.call, model: event.model, n: 1, start: ts - event.duration_s }));
-  // A call that waits for money begins when it has it; it was waiting before.
-  else if (event.queued_s) call.start = Math.min(call.start, ts - event.duration_s);
+  let call = agent.open.get(event.call) ?? released(agent, event, ts);
+  if (!call) agent.calls.push((call = { call: event.call, model: event.model, n: 1, start: ts - event.duration_s, called: ts - event.duration_s, attempt: run.attempt, waits: [] }));
   agent.open.delete(event.call);
   // The clock of durations is finer than that of events.
-  call.end = Math.min(ts, call.start + event.duration_s) || ts;
+  call.end = Math.min(ts, call.called + event.duration_s) || ts;
+  for (const wait of call.waits) wait.to = Math.min(wait.to ?? call.end, call.end);
   return call;
 }
 
-// ---- what follows from it -------------------------------------------------------------------------------
-
-/** How an agent stands for people: `ready` has all it needs, `stopped` had no end when the run did. */
-export function standing(run, agent) {
-  if (agent.status === "running" && run.status !== "running") return "stopped";
-  if (agent.status !== "waiting" || agent.within) return agent.status;
-  if (run.status !== "running") return "waiting";
-  return (run.needs[agent.name] ?? []).every((need) => ENDED.has(run.agents.get(need)?.status)) ? "ready" : "waiting";
-}
-
-/** When an agent could have begun: the last of what it needs had ended. */
-export function readyAt(run, agent) {
-  const ends = (run.needs[agent.name] ?? []).map((need) => run.agents.get(need)?.ended ?? null);
-  if (agent.within || ends.includes(null)) return agent.started;
-  return Math.max(run.began ?? 0, ...ends);
-}
-
-/** The agents that decided how long the run took, first to last, and for how many seconds each. */
-export function criticalPath(run) {
-  let last = null;
-  for (const name of run.top) {
-    const agent = run.agents.get(name);
-    if (agent?.started && (!last || endOf(run, agent) > endOf(run, last))) last = agent;
-  }
-  const path = [];
-  while (last) {
-    path.unshift(last.name);
-    let before = null;
-    for (const need of run.needs[last.name] ?? []) {
-      const agent = run.agents.get(need);
-      if (agent?.ended && agent.started && (!before || agent.ended > before.ended)) before = agent;
-    }
-    last = before;
-  }
-  return path;
-}
-
-export const endOf = (run, agent) => agent.ended ?? (agent.started === null ? null : (run.ended ?? run.now));
-export const took = (run, agent) => (agent.started === null ? null : endOf(run, agent) - agent.started);
-
-export function tally(run) {
-  const found = { succeeded: 0, failed: 0, skipped: 0, running: 0, ready: 0, waiting: 0, stopped: 0, cached: 0 };
-  for (const name of run.top) found[standing(run, agentOf(run, name))] += 1;
+/** Whose account a call of an agent is on, besides the run's: its own, and of those around it what is inside. */
+function payers(run, agent) {
+  const found = [agent];
+  for (let outer = agent.within; outer; outer = run.agents.get(outer).within) found.push(run.agents.get(outer).inside);
   return found;
 }
 
-/** Failed agents that are causes, each with the names of those that were skipped because of it. */
-export function causes(run) {
-  const found = run.top.filter((name) => run.agents.get(name)?.status === "failed");
-  return found.map((name) => {
-    const behind = new Set();
-    const stack = [name];
-    while (stack.length) {
-      for (const next of run.feeds[stack.pop()] ?? []) {
-        if (!behind.has(next) && run.agents.get(next)?.status === "skipped") {
-          behind.add(next);
-          stack.push(next);
-        }
-      }
-    }
-    return { agent: run.agents.get(name), skipped: [...behind] };
-  });
+function spent(run, agent, { usage, cost_usd: cost }) {
+  run.calls += 1;
+  for (const each of [run, ...payers(run, agent)]) {
+    each.input += usage.input_tokens;
+    each.output += usage.output_tokens;
+    if (each !== run) each.asked += 1;
+    if (cost === null) each.unpriced += 1;
+    else each.cost += cost;
+  }
 }

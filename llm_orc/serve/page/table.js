@@ -1,11 +1,13 @@
 // Agents as a table, for eyes, keyboards and screen readers alike; and the events as a list.
 
-import { count, dollars, fill, h, put, runPath, saved, seconds, set, share } from "./dom.js";
-import { MARKS, standing, took } from "./state.js";
+import { count, fill, h, put, runPath, saved, seconds, set, share } from "./dom.js";
+import { costOf } from "./card.js";
+import { spentBy, standing, took } from "./figures.js";
+import { MARKS } from "./state.js";
 
 const COLUMNS = [
   ["agent", (run, a) => a.name], ["state", (run, a) => standing(run, a)], ["model", (run, a) => a.model ?? ""],
-  ["calls", (run, a) => a.calls.length], ["tokens", (run, a) => a.input + a.output], ["cost", (run, a) => a.cost],
+  ["calls", (run, a) => spentBy(a).calls], ["tokens", (run, a) => spentBy(a).input + spentBy(a).output], ["cost", (run, a) => spentBy(a).cost],
   ["confidence", (run, a) => a.confidence ?? -1], ["retries", (run, a) => a.retries], ["began", (run, a) => a.started ?? Infinity],
   ["took", (run, a) => took(run, a) ?? -1],
 ];
@@ -30,15 +32,16 @@ export class AgentTable {
   show(run, names, selected) {
     this.run = run;
     const known = this.rows.size;
-    for (const name of names ?? run.agents.keys()) this.paint(name);
+    for (const name of names ?? new Set([...this.rows.keys(), ...run.agents.keys()])) this.paint(name);
     for (const [name, row] of this.rows) row.classList.toggle("chosen", name === selected);
     if (this.rows.size !== known || this.sort.column >= 0) this.order();
   }
 
   paint(name) {
     const run = this.run, agent = run.agents.get(name);
-    if (!agent) return;
     let row = this.rows.get(name);
+    // In a replay it may not have begun yet.
+    if (!agent) return void (row && (row.remove(), this.rows.delete(name)));
     if (!row) {
       const deep = agent.within ? agent.name.split("/").length - 1 : 0;
       row = h("tr", {}, h("th", { scope: "row", class: `deep${Math.min(4, deep)}` }, h("button", { type: "button", class: "link", onclick: () => this.chosen(name) }, name)), COLUMNS.slice(1).map(([, ], i) => h("td", { class: i > 1 ? "n" : "" })));
@@ -46,8 +49,9 @@ export class AgentTable {
     }
     const state = standing(run, agent), cells = row.children;
     const progress = agent.progress && state === "running" ? ` ${agent.progress.done + agent.progress.failed}/${agent.progress.total}` : "";
-    const values = [`${MARKS[state]} ${state}${progress}`, agent.model ?? "", agent.calls.length || "", agent.input + agent.output ? count(agent.input + agent.output) : "",
-      agent.unpriced ? "?" : agent.cost ? dollars(agent.cost) : "", agent.confidence === null || agent.confidence === undefined ? "" : share(agent.confidence),
+    const all = spentBy(agent);
+    const values = [`${MARKS[state]} ${state}${progress}`, agent.model ?? "", all.calls || "", all.calls ? count(all.input + all.output) : "",
+      all.calls ? costOf(all) : "", agent.confidence === null || agent.confidence === undefined ? "" : share(agent.confidence),
       agent.retries || "", agent.started === null ? "" : seconds(agent.started - run.began), agent.started === null ? "" : seconds(took(run, agent))];
     values.forEach((value, i) => put(cells[i + 1], value));
     set(cells[1], "class", `is-${state}`);

@@ -1,7 +1,7 @@
 // Who worked when: bars by agent or by model, waiting told apart from working, the critical path marked.
 
 import { fill, fits, h, seconds, set, share, svg } from "./dom.js";
-import { criticalPath, endOf, readyAt, took } from "./state.js";
+import { atWork, criticalPath, endOf, innerPath, ownWork, readyAt, stretches, worked } from "./figures.js";
 
 const ROW = 20, NAME = 190, TOP = 24, FONT = "12px system-ui, sans-serif";
 const STEPS = [1, 2, 5];
@@ -18,7 +18,7 @@ export class Timeline {
       ...["agents", "models"].map((by) => h("button", { type: "button", "aria-pressed": by === this.by, "data-by": by, onclick: () => this.turn(by) }, by === "agents" ? "by agent" : "by model")));
     this.element = h("div", { class: "timeline" },
       h("div", { class: "head" }, this.toggle, this.summary, h("ul", { class: "legend" },
-        ...[["wait", "waits for its turn"], ["load", "loads a model"], ["work", "a model works"], ["other", "own work"], ["bad", "failed call"]]
+        ...[["wait", "waits"], ["load", "loads a model"], ["work", "a model works"], ["other", "own work"], ["bad", "failed call"]]
           .map(([name, text]) => h("li", {}, svg("svg", { width: 14, height: 10, "aria-hidden": "true" }, svg("rect", { class: `seg ${name}`, width: 14, height: 10, rx: 2 })), text)))),
       this.axis, this.scroller);
     this.scroller.addEventListener("scroll", () => this.draw());
@@ -46,9 +46,16 @@ export class Timeline {
 
   draw() {
     const run = this.run;
-    if (!run || run.began === null || !this.scroller.clientWidth) return;
+    if (!run || !this.scroller.clientWidth) return;
+    if (run.began === null) return this.empty();
     const path = criticalPath(run);
     this.critical = new Set(path);
+    const inside = new Map();
+    for (const name of this.critical) {
+      const inner = innerPath(run, name);
+      if (inner.length) inside.set(name, inner);
+      for (const each of inner) this.critical.add(each);
+    }
     this.list = this.by === "agents" ? byAgent(run) : byModel(run);
     const width = Math.max(300, this.scroller.clientWidth - 2);
     const end = run.status === "running" ? Math.max(run.now, run.clock ?? 0) : (run.ended ?? run.now);
@@ -58,7 +65,7 @@ export class Timeline {
     set(this.rows, "width", width);
     set(this.rows, "height", Math.max(1, this.list.length * ROW));
     if (this.follows && run.status === "running") this.scroller.scrollTop = this.list.length * ROW;
-    this.describe(path, span);
+    this.describe(path, inside, span);
     this.scale(x, span, width);
     const first = Math.max(0, Math.floor(this.scroller.scrollTop / ROW) - 2);
     const last = Math.min(this.list.length, first + Math.ceil(this.scroller.clientHeight / ROW) + 5);
@@ -67,12 +74,24 @@ export class Timeline {
     this.rows.replaceChildren(...drawn);
   }
 
-  describe(path, span) {
+  empty() {
+    this.rows.replaceChildren();
+    this.axis.replaceChildren();
+    fill(this.summary, "");
+    set(this.rows, "aria-label", "Time line: nothing has begun");
+  }
+
+  describe(path, inside, span) {
     const run = this.run;
-    const working = path.reduce((sum, name) => sum + (took(run, run.agents.get(name)) ?? 0), 0);
-    const first = path.slice(0, 6).join(" → ") + (path.length > 6 ? ` → … (${path.length} agents)` : "");
+    const working = path.reduce((sum, name) => sum + worked(run, run.agents.get(name)), 0);
+    const told = (names) => names.slice(0, 6).map((name) => {
+      const inner = inside.get(name);
+      return name.slice(name.lastIndexOf("/") + 1) + (inner ? ` (${told(inner)})` : "");
+    }).join(" → ") + (names.length > 6 ? ` → … (${names.length} agents)` : "");
+    const first = told(path);
     const text = path.length ? `Critical path: ${first}; ${share(Math.min(1, working / span))} of it at work, the rest waiting.` : "";
     fill(this.summary, text);
+    set(this.summary, "title", text);
     set(this.rows, "aria-label", `Time line of ${run.top.length} agents over ${seconds(span)}. ${text}`);
   }
 
@@ -128,9 +147,12 @@ function ofAgent(run, agent, until) {
   const ready = readyAt(run, agent) ?? agent.started;
   const waited = agent.started - ready;
   const segments = waited > 0.002 ? [["wait", ready, agent.started, `waited ${seconds(waited)} for its turn`]] : [];
-  segments.push(["other", agent.started, until]);
-  for (const call of agent.calls) segments.push(...ofCall(call, until));
-  return segments;
+  // One that stands for others waits while all of them do.
+  const stands = run.parts.has(agent.name);
+  if (stands) segments.push(["wait", agent.started, until, "all within it waits"]);
+  for (const [from, to] of stands ? atWork(run, agent) : ownWork(run, agent)) segments.push(["other", from, to]);
+  const ofCalls = agent.calls.flatMap((call) => ofCall(call, until));
+  return [...segments, ...ofCalls.filter(([kind]) => kind === "wait"), ...ofCalls.filter(([kind]) => kind !== "wait")];
 }
 
 function byModel(run) {
@@ -158,13 +180,22 @@ function byModel(run) {
 }
 
 function ofCall(call, end, who = "") {
-  const from = call.start, to = call.end ?? end;
-  const parts = [];
-  let at = from;
-  if (call.queued > 0.002) parts.push(["wait", at, Math.min(to, at + call.queued), `${who}queued ${seconds(call.queued)}`]), (at = Math.min(to, at + call.queued));
-  if (call.load > 0.002) parts.push(["load", at, Math.min(to, at + call.load), `${who}${call.model} loaded in ${seconds(call.load)}`]), (at = Math.min(to, at + call.load));
-  const spent = call.usage ? `, ${call.usage.input_tokens}+${call.usage.output_tokens} tokens` : "";
-  const kind = call.error ? "bad" : call.source && call.source !== "model" ? "cached" : "work";
-  parts.push([kind, at, to, `${who}${call.model}, call ${call.call}: ${seconds(to - from)}${spent}${call.error ? `: ${call.error.message ?? call.error.kind}` : ""}`]);
+  const parts = [], spent = call.usage ? `, ${call.usage.input_tokens}+${call.usage.output_tokens} tokens` : "";
+  const whole = stretches(call, end);
+  const busy = whole.reduce((sum, [from, to, wait]) => sum + (wait ? 0 : to - from), 0);
+  for (let [from, to, wait, failed] of whole) {
+    if (wait) {
+      parts.push(["wait", from, to, `${who}${call.call ? `call ${call.call}` : "a call"} ${wait.why}, ${seconds(to - from)}`]);
+      continue;
+    }
+    if (call.load > 0.002 && to > from) {
+      const loaded = Math.min(to, from + call.load);
+      parts.push(["load", from, loaded, `${who}${call.model} loaded in ${seconds(call.load)}`]);
+      from = loaded;
+    }
+    const kind = failed ? "bad" : call.lost ? "lost" : call.source && call.source !== "model" ? "cached" : "work";
+    const end_ = call.error ? `: ${call.error.message ?? call.error.kind}` : call.lost ? ": no answer, the run was ended" : "";
+    parts.push([kind, from, to, `${who}${call.model}, call ${call.call}: ${seconds(busy)} at work${spent}${end_}`]);
+  }
   return parts;
 }
