@@ -37,13 +37,12 @@ from llm_orc.domain.events import (
     ModelFailed,
 )
 from llm_orc.domain.json import JsonObject, JsonValue
-from llm_orc.domain.model import Model
 from llm_orc.domain.policy import Policy
 from llm_orc.domain.recorder import ModelCall, Recorder, Work, WorkKind, work_key
 from llm_orc.errors import BudgetSpent, OrcError
 from llm_orc.run.answer_cache import AnswerCache
 from llm_orc.run.attempt import Attempt, cause_of
-from llm_orc.run.budget import Amount, Expectations
+from llm_orc.run.budget import Amount, Expectations, cost_of, taken_by
 from llm_orc.run.gate import Gate
 from llm_orc.run.stream import EventStream
 
@@ -284,20 +283,3 @@ class _Call:
             load_seconds=completion.load_seconds, source=source, queued_s=self._queued,
             completion=completion,
         ))  # fmt: skip
-
-
-def cost_of(model: Model, usage: Usage) -> float | None:
-    """US dollars; None when the model's price is unknown."""
-    if model.price is None:
-        return None
-    return (
-        usage.input_tokens * model.price.input_per_million
-        + usage.output_tokens * model.price.output_per_million
-    ) / 1e6
-
-
-def taken_by(request: Request, usage: Usage) -> Amount:
-    """What a call that was answered takes from a budget."""
-    return Amount(
-        usd=cost_of(request.model, usage) or 0.0, tokens=usage.input_tokens + usage.output_tokens, calls=1
-    )

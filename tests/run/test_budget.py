@@ -16,8 +16,7 @@ from llm_orc.domain.model import Model, Price, Sampling
 from llm_orc.domain.policy import Budget
 from llm_orc.errors import BudgetSpent, UsageFailed
 from llm_orc.providers.scripted import Scripted
-from llm_orc.run.budget import Amount, Expectations, Purse, Purses
-from llm_orc.run.calls import taken_by
+from llm_orc.run.budget import Amount, Expectations, Purse, Purses, taken_by
 from tests.cli.command_line import closed_port
 from tests.servers.faulty import Reply
 
