@@ -36,7 +36,7 @@ from llm_orc.orchestrator.open_agents import open_agents, refuse_wordings
 from llm_orc.orchestrator.rewritable import Original
 from llm_orc.orchestrator.viewing import viewed
 from llm_orc.plan.task_typing import task_of
-from llm_orc.run.calls import cost_of
+from llm_orc.run.budget import cost_of
 from llm_orc.run.ending import Ending
 from llm_orc.run.render import as_text, demo_prompt
 from llm_orc.run.run import run_ensemble

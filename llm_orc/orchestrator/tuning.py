@@ -26,7 +26,7 @@ from llm_orc.optimize.tuning import Knob, Point, Settings, front, tune
 from llm_orc.orchestrator.completing import completed, llm_works, priced, with_one_context
 from llm_orc.orchestrator.optimizing import Optimizing
 from llm_orc.orchestrator.viewing import viewed
-from llm_orc.run.calls import cost_of
+from llm_orc.run.budget import cost_of
 from llm_orc.run.render import as_text
 from llm_orc.spec.document import decoded
 from llm_orc.spec.ensemble_file import load_ensemble

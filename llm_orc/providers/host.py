@@ -52,19 +52,19 @@ class Host:
         self, request: Request, usual_at_once: float, waits: Callable[[], None]
     ) -> AsyncIterator[Turn]:
         """Waits for a place and for the minute to have room; waiting is no part of a call's deadline.
+        `waits` is called before each wait.
 
-        `waits` is called before each wait. The turn is told what becomes of the request, so that the minute
-        is settled with what it took.
+        The turn is told what becomes of the request, so that the minute is settled with what it took.
         """
         model = request.model
         own = self._of_models.get(model.name)
         if own is None:
             own = self._of_models[model.name] = Rates(model.requests_per_minute, model.tokens_per_minute)
         async with AsyncExitStack() as held:
+            await _place(self._lanes.of(model, usual_at_once), held, waits)
             rates = (own, self._rates)
-            await _placed(held, self._lanes.of(model, usual_at_once), waits)
             await held.enter_async_context(self._turns.alone(request, rates, waits))
-            await _placed(held, self._at_once, waits)
+            await _place(self._at_once, held, waits)
             turn = await held.enter_async_context(self._turns.turn(request, rates, waits))
             pause = self._pause_until - monotonic()
             if pause > 0:
@@ -105,12 +105,6 @@ class Host:
         self._well_since = 0
         self._at_once.total_tokens = at_once
         caller.told(Throttled(host=self.name, at_once=at_once, pause_s=pause))
-
-
-async def _placed(held: AsyncExitStack, places: anyio.CapacityLimiter, waits: Callable[[], None]) -> None:
-    if places.available_tokens < 1:
-        waits()
-    await held.enter_async_context(places)
 
 
 class Breaker:
@@ -159,3 +153,9 @@ class Breaker:
     def _move(self, state: Circuit, caller: Caller) -> None:
         self.state = state
         caller.told(CircuitMoved(host=self._host, state=state))
+
+
+async def _place(places: anyio.CapacityLimiter, held: AsyncExitStack, waits: Callable[[], None]) -> None:
+    if places.available_tokens < 1:
+        waits()
+    await held.enter_async_context(places)

@@ -72,6 +72,11 @@ class Bucket:
             self._level += wanted
         return wanted
 
+    def has_room(self, amount: int) -> bool:
+        """Whether it would not have to wait."""
+        waiting = self._queue.statistics().locked
+        return not waiting and self._leaked() + min(amount, self._most) <= self._most
+
     def settle(self, reserved: float, taken: int) -> None:
         """What was taken for a call is known now."""
         self._level = max(0.0, self._leaked() + taken - reserved)
@@ -107,7 +112,9 @@ class Rates:
         if self._tokens is None:
             yield
             return
-        reserved = await self._tokens.take(turn.expected, waits)
+        if not self._tokens.has_room(turn.expected):
+            waits()
+        reserved = await self._tokens.take(turn.expected)
         try:
             yield
         finally:
@@ -135,7 +142,7 @@ class Turns:
             is_bounded = request.sampling.max_tokens is not None or not any(r.bounds_tokens for r in rates)
             if not is_bounded and not self._lengths.knows(model):
                 first = self._first.setdefault(model.name, anyio.Lock())
-                if first.locked():
+                if first.statistics().locked:
                     waits()
                 await first.acquire()
                 if self._lengths.knows(model):
@@ -148,7 +155,7 @@ class Turns:
     async def turn(
         self, request: Request, rates: Sequence[Rates], waits: Callable[[], None]
     ) -> AsyncIterator[Turn]:
-        """Waits until all have room."""
+        """Waits until all have room; `waits` is called before."""
         turn = Turn(request, self._lengths)
         async with AsyncExitStack() as held:
             for each in rates:

@@ -239,3 +239,20 @@ def _many(number: int, what: str) -> str:
 def read_at_most(request: Request) -> int:
     """No tokeniser makes more than one token of a byte."""
     return input_bytes(request) + _PER_MESSAGE * (len(request.messages) + 1)
+
+
+def cost_of(model: Model, usage: Usage) -> float | None:
+    """US dollars; None when the model's price is unknown."""
+    if model.price is None:
+        return None
+    return (
+        usage.input_tokens * model.price.input_per_million
+        + usage.output_tokens * model.price.output_per_million
+    ) / 1e6
+
+
+def taken_by(request: Request, usage: Usage) -> Amount:
+    """What a call that was answered takes from a budget."""
+    return Amount(
+        usd=cost_of(request.model, usage) or 0.0, tokens=usage.input_tokens + usage.output_tokens, calls=1
+    )

@@ -37,18 +37,14 @@ from llm_orc.domain.events import (
     ModelFailed,
 )
 from llm_orc.domain.json import JsonObject, JsonValue
-from llm_orc.domain.model import Model
 from llm_orc.domain.policy import Policy
 from llm_orc.domain.recorder import ModelCall, Recorder, Work, WorkKind, work_key
 from llm_orc.errors import BudgetSpent, OrcError
 from llm_orc.run.answer_cache import AnswerCache
 from llm_orc.run.attempt import Attempt, cause_of
-from llm_orc.run.budget import Amount, Expectations
+from llm_orc.run.budget import Amount, Expectations, cost_of, taken_by
 from llm_orc.run.gate import Gate
 from llm_orc.run.stream import EventStream
-
-_NOTICED = 0.001
-"""Seconds from which on a wait is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,26 +184,31 @@ class _Call:
         self.number = self.attempt.attempts
         self.began = perf_counter()
 
-    def held(self, why: HeldBy) -> None:
-        """It cannot be sent yet."""
-        if not self._is_held and not self.number:
-            self._is_held = True
-            self._calls.emit(CallHeld(agent=self.attempt.name, model=self.request.model.name, why=why))
-
     async def pay(self, send: Callable[[], Awaitable[Completion]]) -> Completion:
         """The first attempt that is paid for begins the call; to wait for money is to wait for its turn."""
         request, calls, began = self.request, self._calls, perf_counter()
-        waits = partial(self.held, "budget")
-        async with self.attempt.purses.paying(request, calls.expectations.of(request), waits) as bill:
-            waited = perf_counter() - began
-            self._queued += waited if waited > _NOTICED else 0.0
+        has_waited = False
+
+        def waits() -> None:
+            nonlocal has_waited
             if not self.number:
+                self.held("budget")
+            elif not has_waited:
+                self.told(Queueing())
+            has_waited = True
+
+        async with self.attempt.purses.paying(request, calls.expectations.of(request), waits) as bill:
+            waited = perf_counter() - began if has_waited else 0.0
+            if not self.number:
+                self._queued = waited
                 self.begin()
                 self.began = began
                 calls.emit(ModelCalled(
                     agent=self.attempt.name, call=self.number, model=request.model.name, n=request.n,
                     request=request,
                 ))  # fmt: skip
+            elif has_waited:
+                self.told(Queued(seconds=waited))
             self._is_sent = False
             try:
                 completion = await send()
@@ -219,6 +220,12 @@ class _Call:
             bill.taken = taken_by(request, completion.usage)
             calls.expectations.learn(request, completion.usage)
         return completion
+
+    def held(self, why: HeldBy) -> None:
+        """It cannot be sent yet."""
+        if not self._is_held:
+            self._is_held = True
+            self._calls.emit(CallHeld(agent=self.attempt.name, model=self.request.model.name, why=why))
 
     @property
     def has_alternative(self) -> bool:
@@ -276,20 +283,3 @@ class _Call:
             load_seconds=completion.load_seconds, source=source, queued_s=self._queued,
             completion=completion,
         ))  # fmt: skip
-
-
-def cost_of(model: Model, usage: Usage) -> float | None:
-    """US dollars; None when the model's price is unknown."""
-    if model.price is None:
-        return None
-    return (
-        usage.input_tokens * model.price.input_per_million
-        + usage.output_tokens * model.price.output_per_million
-    ) / 1e6
-
-
-def taken_by(request: Request, usage: Usage) -> Amount:
-    """What a call that was answered takes from a budget."""
-    return Amount(
-        usd=cost_of(request.model, usage) or 0.0, tokens=usage.input_tokens + usage.output_tokens, calls=1
-    )

@@ -13,7 +13,7 @@ from llm_orc.domain.json import JsonObject
 from llm_orc.domain.wording import Nearest, Variant, Wording
 from llm_orc.domain.wording_events import DemosChosen, VariantChosen
 from llm_orc.run.attempt import Attempt
-from llm_orc.run.calls import cost_of
+from llm_orc.run.budget import cost_of
 from llm_orc.run.examples import Examples
 from llm_orc.run.render import render
 from llm_orc.run.stream import EventStream

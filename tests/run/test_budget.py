@@ -16,8 +16,7 @@ from llm_orc.domain.model import Model, Price, Sampling
 from llm_orc.domain.policy import Budget
 from llm_orc.errors import BudgetSpent, UsageFailed
 from llm_orc.providers.scripted import Scripted
-from llm_orc.run.budget import Amount, Expectations, Purse, Purses
-from llm_orc.run.calls import taken_by
+from llm_orc.run.budget import Amount, Expectations, Purse, Purses, taken_by
 from tests.cli.command_line import closed_port
 from tests.servers.faulty import Reply
 
@@ -320,5 +319,5 @@ async def test_waiting_for_money_that_others_hold_is_waiting_for_a_turn(tmp_path
         assert [event.what.type for event in events].count("model_called") == 1
         faulty_server.release()
     first, second = (event.what for event in events if event.what.type == "model_answered")
-    assert (first.queued_s, result[0].status) == (0.0, "succeeded")
-    assert second.duration_s > second.queued_s > 0.01
+    assert result[0].status == "succeeded"
+    assert second.duration_s > second.queued_s > first.queued_s

@@ -132,9 +132,9 @@ const KINDS = {
   },
   call_retried(run, event, agent, ts) {
     if (event.cause.kind === "circuit_open") {
-      const why = `call ${event.call} waits for its host: ${event.cause.message ?? event.cause.kind}`;
-      agent.open.get(event.call)?.waits.push({ from: ts, to: ts + event.wait_s, why });
-      agent.steps.push(step(event, "wait", why));
+      const why = `waits for its host: ${event.cause.message ?? event.cause.kind}`;
+      agent.open.get(event.call)?.waits.push({ from: ts, to: ts + event.wait_s, why, after: "failure" });
+      agent.steps.push(step(event, "wait", `call ${event.call} ${why}`));
       return;
     }
     run.retries += 1;
