@@ -59,12 +59,9 @@ class Bucket:
         self._queue = anyio.Lock()
         self._lowered = anyio.Event()
 
-    async def take(self, amount: int, waits: Callable[[], None]) -> float:
-        """Waits until there is room, the first come first, and calls `waits` before. An amount above the
-        limit waits for all of it."""
+    async def take(self, amount: int) -> float:
+        """Waits until there is room, the first come first. An amount above the limit waits for all of it."""
         wanted = min(float(amount), self._most)
-        if self._queue.locked() or self._leaked() + wanted > self._most:
-            waits()
         async with self._queue:
             while (missing := self._leaked() + wanted - self._most) > 1e-9 * self._most:
                 with anyio.move_on_after(missing * MINUTE / self._most):
