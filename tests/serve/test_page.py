@@ -455,7 +455,7 @@ def test_votes_stand_by_weight_and_the_answer_that_won_is_marked(project, server
 
 
 def test_a_resumed_run_has_the_same_figures_live_loaded_and_in_the_journal(project, server, browser):
-    slow = agent("b", "no", wait=3, depends_on=["a"])
+    slow = agent("b", "no", wait=6, depends_on=["a"])
     project.ensemble(agent("a", "yes"), slow, agent("c", depends_on=["b"]))
     with project.started("invoke", "e.yaml", "hi", "--quiet") as process:
         browser.open(server.link)
