@@ -61,6 +61,7 @@ class Optimized:
     `refused` says why the files as they are now cannot be changed so; `changes` are of what they were then.
     """
 
+    ensemble: str
     findings: Findings
     folder: Path
     changes: tuple[FileChange, ...]
@@ -163,6 +164,7 @@ class Optimizing:
             findings = await optimization.run(limits, interrupt)
             changes, refused = self._changes(findings.best)
             return Optimized(
+                ensemble=self.ensemble.name,
                 findings=findings,
                 folder=folder,
                 changes=changes,

@@ -58,7 +58,7 @@ def test_a_better_wording_is_found_proven_and_written(solve: CommandLine):
     assert report["verdict"] == "better"
     assert report["held_out"]["interval_95"][0] > 0.2
     assert (folder / "best.solve.yaml").read_text(encoding="utf-8") == text
-    assert (folder / "report.md").read_text(encoding="utf-8").startswith("# Optimizing solver\n")
+    assert (folder / "report.md").read_text(encoding="utf-8").startswith("# Optimizing solve\n")
 
 
 def test_a_dry_run_prints_a_patch_and_the_same_command_pays_nothing_again(solve: CommandLine):
