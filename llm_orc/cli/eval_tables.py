@@ -89,7 +89,7 @@ def _score(row: ScoredRow | None) -> str:
 
 
 def _print_summary(evaluations: Sequence[Evaluation], seed: int) -> None:
-    titles = ("ensemble", "score", "95 % interval", "rows", "failed", "tokens", "cost", "took")
+    titles = ("ensemble", "score", "95 % interval", "rows", "failed", "tokens", "cost", "took in all")
     table = []
     for each in evaluations:
         score, interval = score_of(each), interval_of(each, seed)

@@ -130,6 +130,8 @@ async def _optimize(ensemble: str, named: Sequence[str], wish: Wish, limits: Lim
         optimizing = Optimizing(orchestrator, ensemble, named)
         if options.writes_in_place:
             optimizing.refuse_shipped()
+        for note in optimizing.notes:
+            click.echo(f"note: {safe(note)}", err=True)
         if options.tuning is None:
             await optimizing.freeze_models()
         rows, validation, held_out = (

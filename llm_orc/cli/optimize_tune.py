@@ -71,6 +71,8 @@ class Options:
 
 def refuse_ignored(context: click.Context) -> None:
     """Raise `UsageFailed` for a flag that would do nothing beside the others."""
+    if context.params["dry_run"] and context.params["output"] is not None:
+        raise UsageFailed("--dry-run and --output: one of them")
     tuning = context.params["tune"] is not None
     for option in context.command.params:
         name = option.name or ""

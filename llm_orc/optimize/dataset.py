@@ -125,13 +125,20 @@ def _records(path: Path) -> list[Record]:
 
         return arrow_records(path)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes()
+        text = content.decode("utf-8-sig")
     except FileNotFoundError as error:
         raise NotFound(f"there is no dataset {path}", hint="give a .jsonl, .csv or .parquet file") from error
     except OSError as error:
         raise NotFound(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise UsageFailed(f"{path} is not UTF-8 text (byte {error.start})") from error
+        begin = content.rfind(b"\n", 0, error.start) + 1
+        problem = Problem(
+            file=str(path), line=content.count(b"\n", 0, error.start) + 1,
+            column=len(content[begin : error.start].decode(errors="replace")) + 1,
+            message=f"byte {content[error.start]:#04x} is not UTF-8 text", hint="save the file as UTF-8",
+        )  # fmt: skip
+        raise InvalidFile((problem,)) from error
     if path.suffix in (".csv", ".tsv"):
         return csv_records(text, path)
     return json_records(text, path)

@@ -18,13 +18,14 @@ _UNKNOWN_SPREAD = 0.5
 
 
 def findings_json(
-    findings: Findings, plan: Plan, split: Split, spent: Progress, usage: Usage
+    ensemble: str, findings: Findings, plan: Plan, split: Split, spent: Progress, usage: Usage
 ) -> dict[str, JsonValue]:
     """The report; scores are means in [0, 1], costs and seconds are of one run of the ensemble."""
     held_out = findings.held_out
     return {
         "verdict": findings.verdict,
         "says": conclusion(findings, split),
+        "ensemble": ensemble,
         "agents": list(plan.agents),
         "optimizer": " -> ".join(plan.chain),
         "graph_strategy": plan.graph_strategy,
@@ -109,14 +110,14 @@ def markdown(report: Mapping[str, JsonValue], findings: Findings, diff: str) -> 
     rows = report["rows"]
     assert isinstance(rows, Mapping)
     parts = [
-        f"# Optimizing {', '.join(str(name) for name in findings.origin)}",
+        f"# Optimizing {report['ensemble']}",
         f"**{findings.verdict}**: {report['says']}.",
         f"- optimizer: `{report['optimizer']}`, agents {report['graph_strategy']}, seed {report['seed']}",
         f"- rows: {rows['train']} to learn from, {rows['validation']} to choose by, "
         f"{rows['held_out']} held out",
         "```\n" + "\n".join(summary(report, findings)[1:]).strip("\n") + "\n```",
         "The validation scores are of candidates that were chosen by them, and so too good; the held-out "
-        "rows were looked at once.",
+        + ("rows were not looked at." if findings.before is None else "rows were looked at once."),
     ]
     if findings.candidates:
         parts.append("\n".join([

@@ -39,12 +39,12 @@ class Judge:
             raise UsageFailed(
                 f"the judge {ensemble.name!r} has no agent {agent!r}", hint=f"its agents: {known}"
             )
-        self._ensemble = ensemble
+        self.ensemble = ensemble
         self._ask = ask
         self._agent = agent
 
     async def __call__(self, row: Row, output: JsonValue) -> Scored:
-        result = await self._ask(judge_inputs(self._ensemble, row, output))
+        result = await self._ask(judge_inputs(self.ensemble, row, output))
         try:
             said = verdict(self._output(result))
         except AgentFailed as error:

@@ -24,6 +24,9 @@ from llm_orc.errors import (
     ServerFailed,
 )
 from llm_orc.optimize.calls import Answer, Calls
+from llm_orc.optimize.stopping import Limits, Stop, Stopped, unpriced
+
+__all__ = ["Account", "CostOf", "Limits", "Meter", "ProviderOf", "Stop", "Stopped"]
 
 ProviderOf = Callable[[Model], Provider]
 CostOf = Callable[[Model, Usage], float | None]
@@ -37,28 +40,6 @@ WAITS = (1.0, 5.0)
 LONGEST_WAIT = 60.0
 MARGIN = 0.05
 """Seconds before the end in which no call is started."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What one command may send; None is no limit. Answers from the journal are free."""
-
-    calls: int | None = None
-    usd: float | None = None
-    seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
-    """Why nothing more is sent: a limit, Ctrl-C, or a server that cannot be used."""
-
-    message: str
-    exit_code: int
-    hint: str = ""
-
-
-class Stopped(Exception):
-    """Nothing more may be sent. Not an `OrcError`: a run that is cut short has no result."""
 
 
 @dataclass(slots=True)
@@ -103,6 +84,8 @@ class Meter:
         self._cost_of = cost_of
         self._began = monotonic()
         self._reserved_usd = 0.0
+        self._reserving = 0
+        self._settled = anyio.Event()
         self._in_flight: dict[bytes, anyio.Event] = {}
 
     @property
@@ -132,6 +115,11 @@ class Meter:
         """Send nothing more; the first reason counts."""
         self.stop = self.stop or stop
 
+    def end_if(self, stop: Stop | None) -> None:
+        """The same where there is a reason."""
+        if stop is not None:
+            self.end(stop)
+
     def provider(self, model: Model) -> Provider:
         return self._provider_of(model)
 
@@ -156,11 +144,15 @@ class Meter:
         return answer.completion
 
     async def _asked(self, request: Request, key: bytes) -> Answer:
-        worst = self._reserve(request)
         self._in_flight[key] = anyio.Event()
+        try:
+            worst = await self._reserve(request)
+        except Stopped:
+            self._in_flight.pop(key).set()
+            raise
         began = perf_counter()
         try:
-            completion = await self._patiently(request)
+            completion = await self._patiently(request, worst)
             usd = self._cost_of(request.model, completion.usage)
             answer = Answer(completion=completion, usd=usd, seconds=perf_counter() - began)
             self._calls.keep(key, answer)
@@ -168,14 +160,14 @@ class Meter:
             self._end_at(error)
             raise
         finally:
-            self._reserved_usd -= worst
+            self._release(worst)
             self._in_flight.pop(key).set()
         self._usd += usd or 0.0
         self._unpriced = self._unpriced or usd is None
         self.usage += completion.usage
         return answer
 
-    async def _patiently(self, request: Request) -> Completion:
+    async def _patiently(self, request: Request, worst: float) -> Completion:
         """A busy server is asked again; one that cannot be reached is gone."""
         for wait in WAITS:
             try:
@@ -184,7 +176,7 @@ class Meter:
                 asked = error.retry_after if isinstance(error, RateLimited) else None
                 await anyio.sleep(wait if asked is None else min(asked, LONGEST_WAIT))
                 # What the failed attempt was reserved for pays for the next one.
-                self._reserved_usd -= self._reserve(request)
+                self._count(worst, reserved=worst)
         return await self._provider_of(request.model).complete(request)
 
     def _end_at(self, error: ProviderFailed) -> None:
@@ -196,18 +188,39 @@ class Meter:
             ))  # fmt: skip
             raise Stopped from error
 
-    def _reserve(self, request: Request) -> float:
-        """Counts a call before it is sent; its highest cost. Raises `Stopped` where a limit forbids it."""
+    async def _reserve(self, request: Request) -> float:
+        """Counts a call before it is sent; its highest cost. Raises `Stopped` where a limit forbids it.
+
+        What calls under way reserve is rarely what they cost: while they might leave too little, it waits.
+        """
         worst = 0.0 if self._limits.usd is None else self._worst(request)
-        if self.stop is None:
-            self._check(worst)
-        if self.stop is not None:
-            raise Stopped
-        self.sent += 1
+        while self.stop is None and self._reserving and self._left - self._reserved_usd < worst:
+            await self._settled.wait()
+        self._count(worst)
+        self._reserving += 1
         self._reserved_usd += worst
         return worst
 
-    def _check(self, worst: float) -> None:
+    def _release(self, worst: float) -> None:
+        self._reserving -= 1
+        self._reserved_usd = self._reserved_usd - worst if self._reserving else 0.0
+        settled, self._settled = self._settled, anyio.Event()
+        settled.set()
+
+    def _count(self, worst: float, reserved: float = 0.0) -> None:
+        if self.stop is None:
+            self._check(worst, reserved)
+        if self.stop is not None:
+            raise Stopped
+        self.sent += 1
+
+    @property
+    def _left(self) -> float:
+        """US dollars that may still be spent."""
+        limit = math.inf if self._limits.usd is None else self._limits.usd
+        return limit - (self.held_back.usd or 0.0) - self._usd
+
+    def _check(self, worst: float, reserved: float) -> None:
         limits, held = self._limits, self.held_back
         if limits.calls is not None and self.sent >= limits.calls - (held.calls or 0):
             self._over("--max-calls", limits.calls, held.calls or 0)
@@ -215,12 +228,23 @@ class Meter:
             self._over("--max-seconds", limits.seconds, held.seconds or 0.0)
         elif limits.usd is not None:
             if math.isnan(worst):
-                self.end(Stop(
-                    message="--max-usd: the price of a model is unknown", exit_code=2,
-                    hint="give its price in models.yaml, or use --max-calls",
-                ))  # fmt: skip
-            elif self._usd + self._reserved_usd + worst > limits.usd - (held.usd or 0.0):
-                self._over("--max-usd", limits.usd, held.usd or 0.0)
+                self.end(unpriced(""))
+            elif self._left - self._reserved_usd + reserved < worst:
+                self._over_usd(limits.usd, held.usd or 0.0, worst)
+
+    def _over_usd(self, limit: float, held: float, worst: float) -> None:
+        left = self._left - self._reserved_usd
+        if held >= limit or left <= 0.0:
+            self._over("--max-usd", limit, held)
+            return
+        kept = f", besides {held:.4g} for the final test" if held else ""
+        self.end(Stop(
+            message=f"--max-usd {limit:g}: a call may cost {worst:.4g}, and {left:.4g} is left{kept}",
+            exit_code=3,
+            hint="a lower max_tokens of the agent lowers what a call may cost" + (
+                "; the same command goes on where it stopped" if limit - held >= worst else ""
+            ),
+        ))  # fmt: skip
 
     def _over(self, flag: str, value: float, held: float) -> None:
         if held < value:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ def json_records(text: str, path: Path) -> list[Record]:
         try:
             value = parse_json(line)
         except ValueError as error:
-            problems.append(_problem(path, number, f"this line is not JSON: {_first_line(error)}"))
+            problems.append(_not_json(path, error, number))
             continue
         if isinstance(value, Mapping):
             records.append(Record(number, value))
@@ -71,7 +72,7 @@ def _list_records(text: str, path: Path) -> list[Record]:
     try:
         values = parse_json(text)
     except ValueError as error:
-        raise InvalidFile((_problem(path, 0, f"this is not JSON: {_first_line(error)}"),)) from error
+        raise InvalidFile((_not_json(path, error),)) from error
     assert isinstance(values, list)
     problems = [
         Problem(file=str(path), message=f"row {number} is not an object", hint=_WRITE)
@@ -113,5 +114,11 @@ def _problem(path: Path, line: int, message: str, hint: str = "") -> Problem:
     return Problem(file=str(path), line=line, column=1 if line else 0, message=message, hint=hint)
 
 
-def _first_line(error: ValueError) -> str:
-    return str(error).split("\n")[0]
+def _not_json(path: Path, error: ValueError, line: int = 0) -> Problem:
+    """Where a line, or the file where none is given, is not JSON."""
+    what = "this line is not JSON" if line else "this is not JSON"
+    if isinstance(error, json.JSONDecodeError):
+        return Problem(
+            file=str(path), line=line or error.lineno, column=error.colno, message=f"{what}: {error.msg}"
+        )
+    return _problem(path, line, f"{what}: {str(error).splitlines()[0]}")

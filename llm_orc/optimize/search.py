@@ -199,7 +199,7 @@ def chain_of(text: str, known: Collection[str]) -> tuple[str, ...]:
     for name in names:
         if name not in known:
             weights = {"finetune", "grpo", "bootstrap-finetune"}
-            hint = f"known: auto, {', '.join(known)}"
+            hint = f"known: {', '.join(known if len(names) > 1 else ('auto', *known))}"
             if name in weights:
                 hint = "it trains weights, which is done elsewhere; --export-finetune writes what it needs"
             raise UsageFailed(f"unknown optimizer {name!r}", hint=hint)

@@ -34,7 +34,10 @@ def exact(expected: JsonValue, output: JsonValue) -> Verdict:
 
 def contains(expected: JsonValue, output: JsonValue) -> Verdict:
     """The output holds the expected text, whatever the case."""
-    found = _trimmed(expected).casefold() in _trimmed(output).casefold()
+    wanted = _trimmed(expected).casefold()
+    if not wanted:
+        raise UsageFailed("the expected text is empty", hint="every output contains it: use 'exact'")
+    found = wanted in _trimmed(output).casefold()
     return (1.0, "") if found else (0.0, f"the output does not contain {_short(expected)}")
 
 

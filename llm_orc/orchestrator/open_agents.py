@@ -8,16 +8,30 @@ from llm_orc.domain.ensemble import Ensemble, Llm
 from llm_orc.errors import NotFound, UsageFailed
 
 
-def refuse_wordings(ensemble: Ensemble, agents: Sequence[str]) -> None:
-    """Raise `UsageFailed` for an agent that is asked otherwise from run to run: there is no one prompt."""
-    for name in agents:
-        llm = ensemble.agents[name].work
-        if isinstance(llm, Llm) and (llm.variants or llm.nearest is not None):
-            what = "several wordings" if llm.variants else "examples that are chosen for each input"
+def left_alone(
+    ensemble: Ensemble, agents: Sequence[str], named: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The agents with one prompt to make better, and a note for each that is asked otherwise from run to run.
+
+    Raises `UsageFailed` where one of these is named, or none of the others is left.
+    """
+    several = {name: what for name in agents if (what := _several(ensemble, name))}
+    kept = tuple(name for name in agents if name not in several)
+    for name, what in several.items():
+        if name in named or not kept:
             raise UsageFailed(
                 f"agent {name!r} has {what}: there is no one prompt to make better",
                 hint="optimize: false leaves it as it is; `llm-orc runs ab` compares wordings",
             )
+    return kept, tuple(f"agent {name!r} has {what} and stays as it is" for name, what in several.items())
+
+
+def _several(ensemble: Ensemble, name: str) -> str:
+    llm = ensemble.agents[name].work
+    assert isinstance(llm, Llm)
+    if llm.variants:
+        return "several wordings"
+    return "examples that are chosen for each input" if llm.nearest is not None else ""
 
 
 def open_agents(ensemble: Ensemble, named: Sequence[str]) -> tuple[str, ...]:

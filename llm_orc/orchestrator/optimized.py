@@ -24,7 +24,9 @@ def record(optimized: Optimized, plan: Plan, project: Path) -> dict[str, JsonVal
     Returns the report.
     """
     findings, folder = optimized.findings, optimized.folder
-    report = findings_json(findings, plan, optimized.split, optimized.progress, optimized.usage)
+    report = findings_json(
+        optimized.ensemble, findings, plan, optimized.split, optimized.progress, optimized.usage
+    )
     report["models"] = dict(optimized.assigned)
     report["folder"] = str(folder)
     diff = diff_of(optimized.changes, project)

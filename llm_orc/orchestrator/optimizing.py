@@ -18,7 +18,7 @@ from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import RunResult
 from llm_orc.errors import InvalidFile, OrcError, RewriteRefused, UsageFailed
 from llm_orc.optimize.calls import Calls
-from llm_orc.optimize.dataset import Row, Split, distinct, split
+from llm_orc.optimize.dataset import Row, Split
 from llm_orc.optimize.estimate import Dry, Foreseen, foresee
 from llm_orc.optimize.judging import Judge
 from llm_orc.optimize.ledger import Ledger
@@ -27,12 +27,13 @@ from llm_orc.optimize.metrics import Judging, Metric, check_rows, metric_of
 from llm_orc.optimize.optimization import Findings, Optimization, Progress
 from llm_orc.optimize.prompting import State, state_json, state_of
 from llm_orc.optimize.search_plan import Plan
-from llm_orc.optimize.statistics import LEAST_ROWS
 from llm_orc.optimize.trials import Runner, Trials
 from llm_orc.orchestrator import AS_THE_FILE_SAYS, Orchestrator
 from llm_orc.orchestrator.completing import completed, has_choice
 from llm_orc.orchestrator.evaluating import Candidate, fitted, rows_for
-from llm_orc.orchestrator.open_agents import open_agents, refuse_wordings
+from llm_orc.orchestrator.limits import too_few_calls, unpriced_model
+from llm_orc.orchestrator.open_agents import left_alone, open_agents
+from llm_orc.orchestrator.parting import parted
 from llm_orc.orchestrator.rewritable import Original
 from llm_orc.orchestrator.viewing import viewed
 from llm_orc.plan.task_typing import task_of
@@ -44,9 +45,10 @@ from llm_orc.run.treatment import Treatment
 from llm_orc.spec.inputs import gather_inputs
 from llm_orc.spec.shipped import shipped
 
+__all__ = ["Optimized", "Optimizing", "parted"]
+
 VERSION = 2
 """Part of every run's name: raised when the same command would search otherwise than before."""
-FEWEST = 4
 ITEMS = 3
 """How many items a fan-out is expected to have, where nothing was run."""
 
@@ -59,6 +61,7 @@ class Optimized:
     `refused` says why the files as they are now cannot be changed so; `changes` are of what they were then.
     """
 
+    ensemble: str
     findings: Findings
     folder: Path
     changes: tuple[FileChange, ...]
@@ -78,8 +81,8 @@ class Optimizing:
         self.path = orchestrator.locate(ensemble)
         self.ensemble = orchestrator.load(self.path)
         self.original = Original(self.path, orchestrator.fleet)
-        self.agents = open_agents(self.ensemble, agents)
-        refuse_wordings(self.ensemble, self.agents)
+        found = open_agents(self.ensemble, agents)
+        self.agents, self.notes = left_alone(self.ensemble, found, agents)
         self.assigned: dict[str, str] = {}
 
     def refuse_shipped(self) -> None:
@@ -150,12 +153,18 @@ class Optimizing:
             heard: list[Optimization] = []
             scoring = metric_of(metric, judging=self._judging(trials))
             await check_rows((*parts.train, *parts.validation, *parts.held_out), scoring)
+            asked = (trials.ensemble, *((scoring.ensemble,) if isinstance(scoring, Judge) else ()))
+            meter.end_if(
+                unpriced_model(limits, asked, (plan.teacher, plan.proposer))
+                or too_few_calls(limits, self.ensemble, parts)
+            )
             ledger = Ledger(trials, scoring, lambda: heard[0].noticed(), plan.accept)
             optimization = Optimization(plan, parts, ledger, folder / "dspy.log", told)
             heard.append(optimization)
             findings = await optimization.run(limits, interrupt)
             changes, refused = self._changes(findings.best)
             return Optimized(
+                ensemble=self.ensemble.name,
                 findings=findings,
                 folder=folder,
                 changes=changes,
@@ -267,34 +276,3 @@ class Optimizing:
                 if value != before[name][key]:
                     edits.append(Edit(agent=name, key=key, value=value or (None if key == "demos" else "")))
         return edits
-
-
-def parted(
-    rows: Sequence[Row], seed: int, validation: Sequence[Row] = (), held_out: Sequence[Row] = ()
-) -> Split:
-    """Rows to learn from, to choose by, and, where there are enough, to judge with.
-
-    Copies of a row are left out. What is given for the last two is not taken from `rows`. Raises
-    `UsageFailed`.
-    """
-    rows, validation, held_out = distinct(rows), distinct(validation), distinct(held_out)
-    if len(rows) < FEWEST:
-        raise UsageFailed(f"{len(rows)} distinct rows are too few", hint=f"give {LEAST_ROWS} or more")
-    unseen = 0.0 if held_out else _unseen(len(rows), len(rows) + len(validation))
-    train = 1 - unseen if validation else (1 - unseen) / 2
-    parts = split(rows, seed, train=train, validation=1 - unseen - train)
-    if not parts.train or not (parts.validation or validation):
-        middle = len(rows) // 2
-        parts = Split(train=tuple(rows[:middle]), validation=tuple(rows[middle:]), held_out=())
-    return Split(
-        train=parts.train,
-        validation=tuple(validation) or parts.validation,
-        held_out=tuple(held_out) or parts.held_out,
-    )
-
-
-def _unseen(rows: int, known: int) -> float:
-    """The share that is held out: more of few rows, so that they can show anything."""
-    if known < LEAST_ROWS:
-        return 0.0
-    return max(0.3, min(0.5, 1.3 * LEAST_ROWS / rows))

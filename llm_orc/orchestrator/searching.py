@@ -91,7 +91,8 @@ def read_instructions(path: Path, agents: Sequence[str]) -> dict[str, tuple[str,
     except (OSError, UnicodeDecodeError) as error:
         raise NotFound(f"cannot read {path}: {error}") from error
     if path.suffix != ".json":
-        return dict.fromkeys(agents, tuple(line.strip() for line in text.splitlines() if line.strip()))
+        lines = tuple(line.strip() for line in text.splitlines() if line.strip())
+        return dict.fromkeys(agents, _some(lines, path))
     try:
         value = parse_json(text)
     except ValueError as error:
@@ -104,9 +105,17 @@ def read_instructions(path: Path, agents: Sequence[str]) -> dict[str, tuple[str,
             )
         if not isinstance(texts, list) or not all(isinstance(each, str) and each for each in texts):
             raise UsageFailed(f"{path}: instructions are a list of texts, or one for each agent")
-    return {
+    listed = {
         agent: tuple(str(each) for each in texts) for agent, texts in found.items() if isinstance(texts, list)
     }
+    _some([text for texts in listed.values() for text in texts], path)
+    return listed
+
+
+def _some(texts: Sequence[str], path: Path) -> tuple[str, ...]:
+    if not texts:
+        raise UsageFailed(f"{path} has no instructions", hint="one per line, or JSON: a list")
+    return tuple(texts)
 
 
 def _suited(rows: int, proposer: Model | None, instructions: object) -> str:

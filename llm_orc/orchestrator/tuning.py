@@ -24,6 +24,7 @@ from llm_orc.optimize.statistics import Difference, difference
 from llm_orc.optimize.trials import Trials
 from llm_orc.optimize.tuning import Knob, Point, Settings, front, tune
 from llm_orc.orchestrator.completing import completed, llm_works, priced, with_one_context
+from llm_orc.orchestrator.limits import unpriced_model
 from llm_orc.orchestrator.optimizing import Optimizing
 from llm_orc.orchestrator.viewing import viewed
 from llm_orc.run.budget import cost_of
@@ -125,11 +126,14 @@ class Tuning:
         told: Callable[[Progress], None],
     ) -> Tuned:
         """Search on the validation rows, then try the front on the held-out ones."""
+        offered = [self._optimizing.orchestrator.model(name) for name in self._models]
+        unpriced = unpriced_model(limits, (self._optimizing.ready(),), offered)
         scoring = metric_of(metric)
         await check_rows((*parts.validation, *parts.held_out), scoring)
         ledgers: dict[str, Ledger] = {}
         with Calls(folder / "calls.db") as calls:
             meter = Meter(self._optimizing.orchestrator.provider_of, calls, limits, cost_of)
+            meter.end_if(unpriced)
             best = 0.0
             baseline: float | None = None
 

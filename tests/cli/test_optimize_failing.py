@@ -122,3 +122,22 @@ def test_rows_that_fail_among_others_are_counted_and_said(coloured: CommandLine)
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     assert report["failed"][0]["cause"] == cause
     assert 0 < report["failed"][0]["failed"] < report["failed"][0]["of"]
+
+
+def test_an_agent_with_several_wordings_is_left_alone_and_the_others_are_not(coloured: CommandLine):
+    model = {"model": {"provider": "scripted", "name": "m"}, "options": {"answers": ["red"]}}
+    variants = [{"name": "x", "system_prompt": "Hi"}, {"name": "y", "system_prompt": "Ho"}]
+    several = {"name": "v", **model, "variants": variants}
+    coloured.ensemble(several, {"name": "a", **model, "depends_on": ["v"]})
+
+    done = coloured(*OPTIMIZE, "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert "note: agent 'v' has several wordings and stays as it is" in done.stderr
+    assert json.loads(done.stdout)["agents"] == ["a"]
+
+    for flags in (["--agents", "v"], []):
+        coloured.ensemble(*([several, {"name": "a", **model}] if flags else [several]))
+        refused = coloured(*OPTIMIZE, *flags)
+        assert refused.returncode == 2
+        assert "there is no one prompt to make better" in refused.stderr

@@ -240,3 +240,20 @@ def test_repeated_questions_are_found_and_those_that_contradict():
     assert [[r.id for r in group] for group in repeated(rows)] == [["1", "2"], ["3", "4"]]
     assert [[r.id for r in group] for group in contradicting(rows)] == [["3", "4"]]
     assert [r.id for r in leaked(rows[:1], rows[1:])] == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("d.jsonl", b'{"input": "a"}\n{"input": "b", }\n', "d.jsonl:2:15: this line is not JSON: "),
+        ("d.json", b'[{"input": "a"},\n {"input" "b"}]', "d.json:2:11: this is not JSON: "),
+        ("d.jsonl", b'{"input": "a"}\n{"input": "\xff"}\n', "d.jsonl:2:12: byte 0xff is not UTF-8 text"),
+    ],
+)
+def test_the_place_of_what_is_wrong_is_told(name: str, content: bytes, said: str, tmp_path: Path):
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(InvalidFile) as refused:
+        read_rows(tmp_path / name)
+
+    assert said in str(refused.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from itertools import count
 from pathlib import Path
@@ -189,3 +190,50 @@ async def test_an_estimate_asks_nothing_and_is_about_right(optimizer: str, path:
     calls = [each.calls for each in estimates]
     assert min(calls) * 0.75 <= len(model.requests) <= max(calls) * 1.25
     assert all(each.usd is None for each in estimates)
+
+
+@pytest.fixture
+def dear(tmp_path: Path) -> Path:
+    """A project whose model has a price."""
+    (tmp_path / "models.yaml").write_text(PRICED, encoding="utf-8")
+    return in_project(tmp_path, LABELS.replace("{provider: scripted, name: m}", "dear"), colour_rows(80))
+
+
+async def test_calls_under_way_are_waited_for_before_money_is_short(dear: Path):
+    async def cheap(request: Request) -> Completion:
+        await anyio.lowlevel.checkpoint()
+        return Completion(choices=(Choice(text=colours(request)),), usage=Usage(input_tokens=1))
+
+    model = Scripted(lambda request: cheap(request))
+
+    # One call may cost a dollar and a bit, eight at once more than there is; each takes next to nothing.
+    findings = await found(dear, model, optimizer="labeled", limits=Limits(usd=2.0))
+
+    assert findings.stop is None
+    assert findings.verdict == "better"
+
+
+async def test_a_call_that_does_not_fit_is_named(dear: Path):
+    model = Scripted(colours)
+
+    findings = await found(dear, model, optimizer="labeled", limits=Limits(usd=0.5))
+
+    assert model.requests == []
+    assert findings.stop is not None
+    assert findings.stop.exit_code == 3
+    assert re.fullmatch(r"--max-usd 0\.5: a call may cost 1\.\d+, and 0\.5 is left", findings.stop.message)
+    assert findings.stop.hint == "a lower max_tokens of the agent lowers what a call may cost"
+
+
+async def test_a_teacher_or_judge_without_a_price_is_refused_before_the_first_call(dear: Path):
+    model = Scripted(colours)
+    judge = LABELS.replace("colours", "judge")
+    (dear.parent / "judge.yaml").write_text(judge, encoding="utf-8")
+
+    for wanted in ({"teacher": "scripted/t"}, {"metric": f"judge:{dear.parent / 'judge.yaml'}"}):
+        findings = await found(dear, model, limits=Limits(usd=100.0), **wanted)
+
+        assert findings.stop is not None
+        assert findings.stop.exit_code == 2
+        assert "the price of the model 'scripted/" in findings.stop.message
+    assert model.requests == []

@@ -196,5 +196,5 @@ async def test_few_rows_are_still_parted(tmp_path: Path):
         assert parts.train
         assert parts.validation
         assert parts.held_out == ()
-    with pytest.raises(UsageFailed, match="3 rows are too few"):
+    with pytest.raises(UsageFailed, match="3 distinct rows are too few"):
         parted(rows[:3], 0)
