@@ -16,7 +16,7 @@ def is_stranger(peer: Address, here: Address) -> bool:
     """Whether the other end is known to be another user's, who is not root.
 
     `peer` and `here` are the ends of a connection. Where the system does not tell, nobody is a stranger. An
-    end that was closed is nobody's: the system says root's of it, and what was sent must not count as such.
+    end that was closed is nobody's: the system soon says root's of it, and what it sent must not count so.
     """
     wanted = {(_hexadecimal(peer, table.name), _hexadecimal(here, table.name)) for table in _TABLES}
     for table in _TABLES:

@@ -84,7 +84,8 @@ async def test_an_output_that_cannot_be_scored_is_a_failed_row(tmp_path):
     orchestrator, invoke = running(lambda request: "no")
     async with orchestrator:
         found = await evaluate("e", [row("a"), row("b")], invoke, metric_of("m.py:f", folder=tmp_path))
-    assert [r.error and r.error.message for r in found.rows] == [None, "m.py:f gave no score: 7"]
+    message = f"m.py:f ({tmp_path / 'm.py'}:1) gave no score: 7"
+    assert [r.error and r.error.message for r in found.rows] == [None, message]
     assert found.rows[1].output == "no"
 
 

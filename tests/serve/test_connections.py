@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPResponse
+from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 
@@ -62,6 +64,18 @@ def answer(link: socket.socket) -> HTTPResponse:
     return found
 
 
+def forgotten(port: int) -> int:
+    """Whose an end on this machine is said to be once it is no process's any more (FIN_WAIT2)."""
+    until = monotonic() + DEADLINE
+    while monotonic() < until:
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+            columns = line.split()
+            if columns[1].endswith(f":{port:04X}") and columns[3] == "05":
+                return int(columns[7])
+        sleep(0.01)
+    raise TimeoutError(f"port {port} is not seen")
+
+
 @becomes_another_user
 def test_connections_of_another_user_are_refused_and_take_no_place(server):
     with another_user(MANY, server.port) as child:
@@ -77,6 +91,8 @@ def test_another_user_who_is_gone_already_is_a_stranger():
             child.wait()
             accepted, peer = listening.accept()
             with accepted:
+                # What was sent can be read, and the system says that it is root's.
+                assert forgotten(peer[1]) == 0
                 assert is_stranger(peer, here)
 
 
@@ -90,6 +106,8 @@ def test_whoever_does_not_say_what_it_wants_is_not_waited_for(server):
         assert answer(again).read()
         again.sendall(b"GET /api")
         assert silent.recv(1) == half.recv(1) == again.recv(1) == b""
+    # It was the server that closed them, and not its end.
+    assert server("/api/runs").status == 200
 
 
 def test_too_many_connections_are_a_clear_error(project):
