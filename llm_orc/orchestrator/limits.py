@@ -10,7 +10,7 @@ from llm_orc.domain.model import Model
 from llm_orc.optimize.dataset import Split
 from llm_orc.optimize.stopping import Limits, Stop, unpriced
 from llm_orc.orchestrator.completing import llm_works
-from llm_orc.run.calls import cost_of
+from llm_orc.run.budget import cost_of
 
 
 def unpriced_model(
