@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal
@@ -16,7 +16,7 @@ from llm_orc.spec.shipped import shipped
 from llm_orc.spec.wording import Fault, faults_of
 
 if TYPE_CHECKING:
-    from jsonschema import Draft7Validator
+    from jsonschema import Draft7Validator, ValidationError
 
 Kind = Literal["ensemble", "models", "config"]
 
@@ -24,6 +24,7 @@ Kind = Literal["ensemble", "models", "config"]
 _UNITS = {"agents": 3, "defaults": 2, "models": 2, "profiles": 2, "model_profiles": 2}
 # What users say about their own subject: there, a key called `token` need not hold a secret.
 _OWN_WORDS = frozenset({"demos", "default_task", "inputs", "output_schema"})
+_REMEMBERED = 10_000
 _USE_ENV = "set it in the environment and name the variable in api_key_env"
 
 
@@ -61,9 +62,40 @@ def schema_text(kind: Kind) -> str:
 def _validator(kind: Kind) -> Draft7Validator:
     # 0.1 s to import: for those who need it.
     from jsonschema import Draft7Validator
+    from jsonschema.validators import extend
     from referencing import Registry
 
-    return Draft7Validator(json.loads(schema_text(kind)), registry=Registry())
+    made: type[Draft7Validator] = extend(  # type: ignore[no-untyped-call]
+        Draft7Validator, {"items": _items_of(Draft7Validator)}
+    )
+    return made(json.loads(schema_text(kind)), registry=Registry())
+
+
+def _items_of(kind: type[Draft7Validator]) -> Callable[..., Iterator[ValidationError]]:
+    """The keyword `items` that looks once at a text that many lists have: thousands of dependencies of
+    hundreds of agents would take seconds."""
+    usual = kind.VALIDATORS["items"]
+    in_order: dict[int, set[str]] = {}
+
+    def items(
+        validator: Draft7Validator, schema: object, instance: object, parent: object
+    ) -> Iterator[ValidationError]:
+        if not isinstance(instance, list) or not isinstance(schema, dict):
+            yield from usual(validator, schema, instance, parent)
+            return
+        # Schemas live as long as the validator does.
+        known = in_order.setdefault(id(schema), set())
+        if len(known) > _REMEMBERED:
+            known.clear()
+        for index, item in enumerate(instance):
+            if isinstance(item, str) and item in known:
+                continue
+            wrong = list(validator.descend(item, schema, path=index))
+            if not wrong and isinstance(item, str):
+                known.add(item)
+            yield from wrong
+
+    return items
 
 
 def _secrets(value: JsonValue, where: Where) -> Iterator[tuple[Where, bool]]:
