@@ -129,7 +129,7 @@ class TestOfTheUsers:
 
     def test_a_file_with_a_fault_is_said(self, tmp_path):
         (tmp_path / "mine.py").write_text("def final(:\n")
-        with pytest.raises(UsageFailed, match=r"mine\.py cannot be loaded: SyntaxError"):
+        with pytest.raises(UsageFailed, match=r"mine\.py:1:11: invalid syntax"):
             extractor({"function": "mine.py:final"}, tmp_path)
 
     def test_a_misspelt_extractor_has_a_hint(self):

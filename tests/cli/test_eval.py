@@ -114,8 +114,8 @@ def test_bad_datasets_and_metrics_are_refused_before_anything_is_run(echo):
     said = {
         ("--dataset", "none.jsonl"): "error: there is no dataset none.jsonl",
         ("--dataset", "gap.jsonl"): "error: gap.jsonl:2:1: the row has no 'expected'",
-        ("--dataset", "broken.jsonl"): "error: broken.jsonl:1:1: this line is not JSON",
-        ("--dataset", "binary.jsonl"): "error: binary.jsonl is not UTF-8 text (byte 0)",
+        ("--dataset", "broken.jsonl"): "error: broken.jsonl:1:14: this line is not JSON",
+        ("--dataset", "binary.jsonl"): "error: binary.jsonl:1:1: byte 0xff is not UTF-8 text",
         ("--dataset", "other.jsonl"): "error: other.jsonl:1:1: the row has none of the inputs (input)",
         ("--expected", "gold"): "error: d.jsonl has no column 'gold'",
         ("--metric", "exactly"): "error: unknown metric 'exactly'",

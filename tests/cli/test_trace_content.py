@@ -115,4 +115,4 @@ def test_what_llm_orc_says_itself_is_told_whole(llm_orc, collector, faulty_serve
         "invoke", "e.yaml", "hi", "--max-calls", "1", "--output-format", "json",
         OTEL_EXPORTER_OTLP_ENDPOINT=collector.http,
     )  # fmt: skip
-    assert "the budget of 1 calls" in Traced(collector, done).named("invoke_workflow e")["error"]
+    assert "the budget of 1 call" in Traced(collector, done).named("invoke_workflow e")["error"]

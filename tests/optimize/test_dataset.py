@@ -72,7 +72,7 @@ def test_every_bad_line_is_told_with_its_place(tmp_path):
         tmp_path, {"input": "a", "expected": 1}, "oops", "[1]", "", {"input": "b", "expected": 2}, "NaN"
     )
     assert told(path) == [
-        "2:1: this line is not JSON: Expecting value: line 1 column 1 (char 0)",
+        "2:1: this line is not JSON: Expecting value",
         '3:1: this line is not an object (write {"input": ..., "expected": ...})',
         "6:1: this line is not JSON: NaN is not a JSON number",
     ]
@@ -245,7 +245,7 @@ def test_repeated_questions_are_found_and_those_that_contradict():
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("d.jsonl", b'{"input": "a"}\n{"input": "b", }\n', "d.jsonl:2:15: this line is not JSON: "),
+        ("d.jsonl", b'{"input": "a"}\n{"input" "b"}\n', "d.jsonl:2:10: this line is not JSON: "),
         ("d.json", b'[{"input": "a"},\n {"input" "b"}]', "d.json:2:11: this is not JSON: "),
         ("d.jsonl", b'{"input": "a"}\n{"input": "\xff"}\n', "d.jsonl:2:12: byte 0xff is not UTF-8 text"),
     ],
