@@ -25,6 +25,7 @@ _UNITS = {"agents": 3, "defaults": 2, "models": 2, "profiles": 2, "model_profile
 # What users say about their own subject: there, a key called `token` need not hold a secret.
 _OWN_WORDS = frozenset({"demos", "default_task", "inputs", "output_schema"})
 _REMEMBERED = 10_000
+_MOST = 1_000
 _USE_ENV = "set it in the environment and name the variable in api_key_env"
 
 
@@ -38,11 +39,15 @@ def check_schema(report: Report, kind: Kind) -> tuple[JsonObject, frozenset[Wher
     for where, key in _secrets(data, ()):
         report.add_final(where, "this looks like a secret, which cannot be kept in a file", _USE_ENV, key=key)
     broken: set[Where] = set()
-    for error in _validator(kind).iter_errors(data):
-        for fault in faults_of(error):
-            report.add(fault.where, fault.message, fault.hint, key=fault.key)
-            if not fault.key:  # an unknown key does no harm to its neighbours
-                broken.add(_unit(fault.where, data))
+    faults = (fault for error in _validator(kind).iter_errors(data) for fault in faults_of(error))
+    for number, fault in enumerate(faults):
+        if number == _MOST:
+            # Nobody reads on, and what is left has no known shape.
+            report.add((), f"there are more than {_MOST:,} problems", "is this the right file?")
+            return {}, frozenset({()})
+        report.add(fault.where, fault.message, fault.hint, key=fault.key)
+        if not fault.key:  # an unknown key does no harm to its neighbours
+            broken.add(_unit(fault.where, data))
     return _without(data, broken), frozenset(broken)
 
 

@@ -6,8 +6,10 @@ import tracemalloc
 
 import pytest
 
+from llm_orc.domain.model import Fleet
 from llm_orc.errors import InvalidFile
 from llm_orc.spec.composer import MAX_DEPTH, MAX_NODES, Composer
+from llm_orc.spec.ensemble_file import check_ensemble
 
 
 def _bomb(levels: int) -> str:
@@ -58,3 +60,18 @@ def test_nesting_within_the_limit_is_read() -> None:
         assert isinstance(value, dict | list)
         value = value["a"] if isinstance(value, dict) else value[0]
     assert value == []
+
+
+def test_of_thousands_of_problems_the_first_are_told(tmp_path) -> None:
+    file = tmp_path / "other.yaml"
+    file.write_text("".join(f"k{number}: v\n" for number in range(5_000)), encoding="utf-8")
+    problems = check_ensemble(file, Fleet(models={}))
+    assert len(problems) == 1_001
+    assert problems[0].message == "there are more than 1,000 problems"
+
+
+def test_a_wrong_item_is_found_among_items_that_were_looked_at_before(tmp_path) -> None:
+    file = tmp_path / "e.yaml"
+    agents = "  - {name: a}\n  - {name: b, depends_on: [a]}\n  - {name: c, depends_on: [a, 5, a, '']}\n"
+    file.write_text(f"name: e\nagents:\n{agents}", encoding="utf-8")
+    assert [problem.column for problem in check_ensemble(file, Fleet(models={})) if problem.line == 5] == [31, 37]
