@@ -74,4 +74,7 @@ def test_a_wrong_item_is_found_among_items_that_were_looked_at_before(tmp_path) 
     file = tmp_path / "e.yaml"
     agents = "  - {name: a}\n  - {name: b, depends_on: [a]}\n  - {name: c, depends_on: [a, 5, a, '']}\n"
     file.write_text(f"name: e\nagents:\n{agents}", encoding="utf-8")
-    assert [problem.column for problem in check_ensemble(file, Fleet(models={})) if problem.line == 5] == [31, 37]
+    assert [problem.column for problem in check_ensemble(file, Fleet(models={})) if problem.line == 5] == [
+        31,
+        37,
+    ]
