@@ -14,6 +14,8 @@ from threading import Timer
 from time import monotonic, sleep
 from typing import Any
 
+from tests.forks import client as forks
+
 LLM_ORC = (sys.executable, "-m", "llm_orc")
 DEADLINE = 30.0
 _LEAKS = (
@@ -29,6 +31,8 @@ _LEAKS = (
     "TERM",
     "COLUMNS",
 )
+_AT_START = ("PYTHON", "LANG", "LC_")
+"""What Python reads when it starts: a command with such variables is not a fork."""
 
 Done = subprocess.CompletedProcess[str]
 
@@ -48,12 +52,13 @@ class CommandLine:
 
     def __call__(self, *arguments: str, stdin: str | bytes | None = None, **variables: str) -> Done:
         """The finished process. `variables` are added to its environment."""
-        given: dict[str, Any] = {"stdin": subprocess.DEVNULL}
-        if stdin is not None:
-            given = {"input": stdin.encode() if isinstance(stdin, str) else stdin}
+        given = stdin.encode() if isinstance(stdin, str) else stdin
+        environment = {**self.environment, **variables}
+        if len(given or b"") <= forks.PIPE_BYTES and not any(name.startswith(_AT_START) for name in variables):
+            return forks.run(arguments, self.folder, environment, given)
         done = subprocess.run(
-            [*LLM_ORC, *arguments], cwd=self.folder, env={**self.environment, **variables},
-            capture_output=True, timeout=60, check=False, **given,
+            [*LLM_ORC, *arguments], cwd=self.folder, env=environment, input=given or b"",
+            capture_output=True, timeout=60, check=False,
         )  # fmt: skip
         return Done(arguments, done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -83,15 +88,8 @@ class CommandLine:
         return {path.name for path in self.folder.iterdir()}
 
     def together(self, commands: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Done]:
-        """Many commands at the cost of one."""
-        commands = list(commands)
-        done = subprocess.run(
-            [sys.executable, str(Path(__file__).with_name("many.py")), json.dumps(commands)],
-            cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            timeout=60, check=True,
-        )  # fmt: skip
-        ends = json.loads(done.stdout)
-        return {command: Done(command, *end) for command, end in zip(commands, ends, strict=True)}
+        """Many commands, one after the other."""
+        return {command: self(*command) for command in commands}
 
     def ensemble(self, *agents: dict[str, Any], file: str = "e.yaml", **keys: Any) -> str:
         """An ensemble file, as JSON, which is YAML too; its name."""

@@ -7,13 +7,16 @@ A block that needs a server is run against one that speaks its protocol.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
 import subprocess
 import sys
 from contextlib import nullcontext
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
@@ -22,6 +25,7 @@ from llm_orc import Orchestrator, errors
 from llm_orc.cli.main import BUG
 from llm_orc.domain.outcome import Answered, Effort, RunResult
 from llm_orc.domain.wire import result_json
+from tests.forks import client as forks
 from tests.servers.faulty import FaultyServer
 from tests.servers.otlp import collecting
 
@@ -30,9 +34,18 @@ from .blocks import PAGES, ROOT, Block, blocks
 SET_UP = ("git clone ", "make ")
 
 
+@cache
+def commands() -> str:
+    """A folder with `llm-orc`."""
+    folder = TemporaryDirectory(prefix="llm-orc-")
+    atexit.register(folder.cleanup)
+    forks.shim(Path(folder.name))
+    return folder.name
+
+
 def environment(folder: Path, **more: str) -> dict[str, str]:
     """The venv's commands come first, and nobody's settings are read."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    path = os.pathsep.join([commands(), str(Path(sys.executable).parent), os.environ["PATH"]])
     return {**os.environ, "PATH": path, "XDG_CONFIG_HOME": str(folder / "config"), **more}
 
 
