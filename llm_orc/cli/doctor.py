@@ -9,15 +9,21 @@ from pathlib import Path
 import click
 
 from llm_orc.cli.write import print_json
-from llm_orc.domain.finding import Finding, fail, finding_json
+from llm_orc.domain.finding import EXAMINATIONS, Finding, fail, finding_json
 from llm_orc.domain.text import one_line
 
 
-@click.command(epilog="\b\nExamples:\n  llm-orc doctor\n  llm-orc doctor --json")
+@click.command(
+    epilog="\b\nExamples:\n  llm-orc doctor\n  llm-orc doctor models journal\n  llm-orc doctor --json"
+)
+@click.argument("only", nargs=-1, metavar="[WHAT]...", type=click.Choice(EXAMINATIONS))
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as a JSON list.")
 @click.option("--runs", type=click.Path(path_type=Path), help="Where runs are recorded.")
-def doctor(as_json: bool, runs: Path | None) -> int:
+def doctor(only: tuple[str, ...], as_json: bool, runs: Path | None) -> int:
     """Look at Python, settings, models, ensembles, keys, servers, the journal and the machine.
+
+    WHAT is one of python, packages, command, models (with ensembles, keys and servers), journal, gpu, files and
+    clock; without it all of them are looked at. Loading each package is what takes longest.
 
     Each line says ok, warn or fail, what it is about, what was found, and in brackets what to do. No model is
     asked and nothing is changed. The exit code is 1 when something failed, else 0.
@@ -27,7 +33,7 @@ def doctor(as_json: bool, runs: Path | None) -> int:
     except ImportError as error:
         found, hanging = [fail("packages", f"llm-orc cannot be loaded: {error}", "install it again")], False
     else:
-        found, hanging = examine(None if runs is None else str(runs))
+        found, hanging = examine(None if runs is None else str(runs), only)
     if as_json:
         print_json([finding_json(each) for each in found])
     else:

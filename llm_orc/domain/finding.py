@@ -10,6 +10,10 @@ from llm_orc.domain.json import JsonValue
 State = Literal["ok", "warn", "fail"]
 
 
+EXAMINATIONS = ("python", "packages", "command", "models", "journal", "gpu", "files", "clock")
+"""What `doctor` can be asked for alone. "models" is ensembles, keys and servers too."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that was looked at: what it is, what was seen, and what to do about it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from time import monotonic
 
 import anyio
 
-from llm_orc.domain.finding import Finding, fail, ok, warn
+from llm_orc.domain.finding import EXAMINATIONS, Finding, fail, ok, warn
 from llm_orc.domain.model import Fleet
 from llm_orc.errors import InvalidFile, OrcError, Problem, UsageFailed
 from llm_orc.orchestrator import Orchestrator
@@ -39,8 +39,11 @@ _PROBLEMS = 5
 Examination = Callable[[], Iterable[Finding]]
 
 
-def examine(runs: str | None) -> tuple[list[Finding], bool]:
-    """All findings, and whether something still hangs in a thread. `runs` is another journal's path."""
+def examine(runs: str | None, only: Collection[str] = ()) -> tuple[list[Finding], bool]:
+    """The findings, and whether something still hangs in a thread. `runs` is another journal's path.
+
+    `only` names some of `EXAMINATIONS`; none stands for all. Settings and catalogue are always read.
+    """
     files = _Files(runs)
     findings, hanging = _together({"project": files.read})
     rest: dict[str, Examination] = {
@@ -50,10 +53,10 @@ def examine(runs: str | None) -> tuple[list[Finding], bool]:
         "models": files.models,
         "journal": files.journal,
         "gpu": lambda: gpu_findings(files.fleet.vram_gb if files.fleet else ()),
-        "open files": lambda: machine.open_files(files.settings.concurrency if files.settings else None),
+        "files": lambda: machine.open_files(files.settings.concurrency if files.settings else None),
         "clock": machine.clock,
     }
-    more, also = _together(rest)
+    more, also = _together({name: rest[name] for name in EXAMINATIONS if not only or name in only})
     return [*findings, *more], hanging or also
 
 

@@ -54,7 +54,9 @@ class CommandLine:
         """The finished process. `variables` are added to its environment."""
         given = stdin.encode() if isinstance(stdin, str) else stdin
         environment = {**self.environment, **variables}
-        if len(given or b"") <= forks.PIPE_BYTES and not any(name.startswith(_AT_START) for name in variables):
+        if len(given or b"") <= forks.PIPE_BYTES and not any(
+            name.startswith(_AT_START) for name in variables
+        ):
             return forks.run(arguments, self.folder, environment, given)
         done = subprocess.run(
             [*LLM_ORC, *arguments], cwd=self.folder, env=environment, input=given or b"",

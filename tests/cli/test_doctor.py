@@ -64,10 +64,20 @@ def test_a_project_in_order_has_no_failures(project):
     assert set(listed[0]) == {"state", "what", "detail", "hint"}
 
 
+def test_only_what_is_named_is_looked_at(project):
+    done = project("doctor", "clock", "python")
+    assert [line[6:].split(": ")[0] for line in done.stdout.splitlines()] == [
+        "project", "settings", "models", "python", "clock",
+    ]  # fmt: skip
+    done = project("doctor", "clok")
+    assert done.returncode == 2
+    assert "'clok' is not one of 'python', 'packages'," in done.stderr
+
+
 def test_files_that_do_not_load_are_said_with_their_places(project):
     project.file(".llm-orc/config.yaml", "concurency: 2\n")
     project.file(".llm-orc/models.yaml", "models:\n  a: {provider: olama, name: x}\n")
-    failed = said(project("doctor"), "fail")
+    failed = said(project("doctor", "models"), "fail")
     assert ".llm-orc/config.yaml:1:1: " in one(failed, "settings: ")
     assert "(did you mean 'concurrency'?)" in one(failed, "settings: ")
     assert ".llm-orc/models.yaml:2:17: unknown provider 'olama'" in one(failed, "models: ")
@@ -77,7 +87,7 @@ def test_ensembles_that_are_not_valid_are_counted_and_their_first_problems_shown
     project.ensemble(agent("a"), file="ensembles/good.yaml")
     bad = [agent(f"a{number}", prompt="{{ nobody }}") for number in range(8)]
     project.ensemble(*bad, file=".llm-orc/ensembles/bad.yaml")
-    failed = said(project("doctor"), "fail")
+    failed = said(project("doctor", "models"), "fail")
     assert failed[0] == "ensembles: 1 of 2 are not valid (mend what is said below)"
     assert [line.split(": ")[0] for line in failed] == ["ensembles", *["ensemble"] * 5, "ensembles"]
     assert "bad.yaml:1:" in failed[1]
@@ -86,7 +96,7 @@ def test_ensembles_that_are_not_valid_are_counted_and_their_first_problems_shown
 
 def test_what_the_project_needs_and_lacks_is_a_failure_all_else_a_warning(project, faulty_server):
     project.file(".llm-orc/models.yaml", MODELS.format(url=faulty_server.url))
-    done = project("doctor")
+    done = project("doctor", "models")
     assert said(done, "fail") == []
     assert one(said(done, "ok"), "ollama at ") == (
         f"ollama at {faulty_server.url}: version 0.12.3, has 1 of 2 models that are named"
@@ -96,14 +106,14 @@ def test_what_the_project_needs_and_lacks_is_a_failure_all_else_a_warning(projec
     project.ensemble(
         {"name": "a", "model": "other"}, {"name": "b", "model": "hosted"}, file="ensembles/e.yaml"
     )
-    done = project("doctor")
+    done = project("doctor", "models")
     assert [line.split(": ")[0] for line in said(done, "fail")] == ["model other", "key OPENAI_API_KEY"]
 
 
 def test_a_key_is_never_shown(project, faulty_server):
     faulty_server.script(Reply(401, {"error": {"message": "no: {authorization}"}}))
     project.ensemble(served(faulty_server.openai_url, api_key_env="MY_KEY"), file="ensembles/e.yaml")
-    done = project("doctor", MY_KEY="very-secret-key")
+    done = project("doctor", "models", MY_KEY="very-secret-key")
     assert one(said(done, "ok"), "key MY_KEY: ").startswith("key MY_KEY: in the environment, for openai at ")
     assert one(said(done, "fail"), "openai at ").endswith("(check the API key and what it may be used for)")
     assert "very-secret-key" not in done.stdout + done.stderr
@@ -114,7 +124,7 @@ def test_servers_that_hang_or_are_not_there_are_said(project, faulty_server):
     one_model = "models:\n  a: {{provider: ollama, name: small, base_url: {}}}\n"
     more = f"  b: {{provider: openai, name: x, base_url: {closed_port()}}}\n"
     project.file(".llm-orc/models.yaml", one_model.format(faulty_server.url) + more)
-    warned = said(project("doctor"), "warn")
+    warned = said(project("doctor", "models"), "warn")
     assert "no answer within 5 s" in one(warned, f"ollama at {faulty_server.url}")
     assert "no connection" in one(warned, "openai at ")
 
@@ -128,14 +138,14 @@ def test_a_damaged_journal_is_said(project):
     content = bytearray(file.read_bytes())
     content[4096:12288] = b"\xa5" * 8192
     file.write_bytes(content)
-    assert "it is damaged (move it away" in one(said(project("doctor"), "fail"), "journal: ")
+    assert "it is damaged (move it away" in one(said(project("doctor", "journal"), "fail"), "journal: ")
 
 
 def test_other_settings_of_a_shell_are_said(project):
     variables = {
         "HTTP_PROXY": "::garbage", "LLM_ORC_CONCURRENCY": "many", "OLLAMA_HOST": ":abc", "PATH": "/nowhere",
     }  # fmt: skip
-    done = project("doctor", **variables)
+    done = project("doctor", "models", "command", **variables)
     failed = said(done, "fail")
     assert (
         one(failed, "proxies: ") == "proxies: HTTP_PROXY cannot be used (write http://host:port, or unset it)"
@@ -169,22 +179,22 @@ def test_llm_orc_that_cannot_be_loaded_is_said(project):
     ]
 
 
-def shell(project: CommandLine, before: str) -> subprocess.CompletedProcess[str]:
+def shell(project: CommandLine, before: str, *what: str) -> subprocess.CompletedProcess[str]:
     """`doctor` after some lines of a shell."""
     return subprocess.run(
-        ["sh", "-c", f'{before} exec "$@"', "sh", *LLM_ORC, "doctor"], cwd=project.folder, text=True,
+        ["sh", "-c", f'{before} exec "$@"', "sh", *LLM_ORC, "doctor", *what], cwd=project.folder, text=True,
         env=project.environment, capture_output=True, timeout=60, check=False,
     )  # fmt: skip
 
 
 def test_files_that_cannot_be_written_are_said(project):
-    failed = said(shell(project, "ulimit -f 0; ulimit -n 64;"), "fail")
+    failed = said(shell(project, "ulimit -f 0; ulimit -n 64;", "journal", "files"), "fail")
     assert "cannot write in " in failed[0]
     assert "ulimit -f unlimited" in failed[1]
 
 
 def test_a_folder_that_is_gone_is_said(project):
-    failed = said(shell(project, "mkdir gone; cd gone; rmdir ../gone;"), "fail")
+    failed = said(shell(project, "mkdir gone; cd gone; rmdir ../gone;", "models"), "fail")
     assert failed == ["project: the current folder is gone (cd to another)"]
 
 
@@ -198,7 +208,7 @@ def test_what_cannot_be_read_is_said(project, closed):
     mode = target.stat().st_mode
     target.chmod(0)
     try:
-        done = shell(project, 'set -- setpriv --bounding-set=-all "$@";')
+        done = shell(project, 'set -- setpriv --bounding-set=-all "$@";', "models")
         found = said(done, "fail")
     finally:
         target.chmod(mode)
@@ -210,7 +220,7 @@ def test_what_cannot_be_read_is_said(project, closed):
 
 def test_agents_without_a_model_are_a_warning(project):
     project.ensemble({"name": "a"}, file="ensembles/e.yaml")
-    done = project("doctor")
+    done = project("doctor", "models")
     assert said(done, "warn")[0] == (
         "ensembles: 1 of 1 have agents without a model, such as 'e' "
         "(set 'default:' in models.yaml, or pass --model)"
@@ -228,7 +238,7 @@ def test_limits_of_a_host_where_no_model_is_served_are_a_warning(project):
     project.file(".llm-orc/models.yaml", MODELS.format(url=closed_port().removesuffix("/v1")))
     limits = "limits: {127.0.0.1: {concurrency: 1}, 'localhost:1': {concurrency: 1}, openai: {}}\n"
     project.file(".llm-orc/config.yaml", limits)
-    done = project("doctor")
+    done = project("doctor", "models")
     assert "no model is served there" in one(said(done, "warn"), "limits of localhost:1: ")
     assert "(hosts of models: 127.0.0.1:" in one(said(done, "warn"), "limits of localhost:1: ")
     assert one(said(done, "ok"), "limits: ") == "limits: 127.0.0.1, openai"
