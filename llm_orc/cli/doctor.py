@@ -22,8 +22,8 @@ from llm_orc.domain.text import one_line
 def doctor(only: tuple[str, ...], as_json: bool, runs: Path | None) -> int:
     """Look at Python, settings, models, ensembles, keys, servers, the journal and the machine.
 
-    WHAT is one of python, packages, command, models (with ensembles, keys and servers), journal, gpu, files and
-    clock; without it all of them are looked at. Loading each package is what takes longest.
+    WHAT is one of python, packages, command, models (with ensembles, keys and servers), journal, gpu, files
+    and clock; without it all of them are looked at. Loading each package is what takes longest.
 
     Each line says ok, warn or fail, what it is about, what was found, and in brackets what to do. No model is
     asked and nothing is changed. The exit code is 1 when something failed, else 0.

@@ -1,4 +1,4 @@
-"""Runs a command in a fork. One process to fork from is started per process of the suite, at its first command."""
+"""Runs a command in a fork. Each process of the suite starts one to fork from, at its first command."""
 
 from __future__ import annotations
 

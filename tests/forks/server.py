@@ -1,5 +1,8 @@
-"""The process that is forked. For each request it gets a folder, an environment, arguments and three files, and
-answers with the process and how that ended. Takes the path of the socket that it listens on."""
+"""The process that is forked. Takes the path of the socket that it listens on.
+
+For each request it gets a folder, an environment, arguments and three files, and answers with the process and
+how that ended.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,7 @@ def become(request: dict[str, object], files: list[int]) -> None:
         os.dup2(file, number)
         os.close(file)
     sys.stdin, sys.stdout, sys.stderr = (
-        open(number, mode, encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115 - a file that is open
+        open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 - a file that is open
         for number, mode in enumerate("rww")
     )
     sys.argv = ["llm-orc", *request["arguments"]]
@@ -96,6 +99,7 @@ if __name__ == "__main__":
         load()
         gc.collect()
         gc.freeze()
-        print("ready", flush=True)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
         serve(listening)
     end_as(main)
