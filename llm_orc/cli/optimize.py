@@ -13,10 +13,11 @@ import click
 
 from llm_orc.cli.datasets import SHIPPED, dataset_file, told_apart, warn_of_leaks
 from llm_orc.cli.numbers import Number
+from llm_orc.cli.optimize_estimate import show_estimate
 from llm_orc.cli.optimize_progress import Progressing
 from llm_orc.cli.optimize_tune import Options, Turning, names, refuse_ignored, tune
 from llm_orc.cli.signals import interrupted_by_signals
-from llm_orc.cli.write import print_json, print_table, refuse_unwritable
+from llm_orc.cli.write import print_json, refuse_unwritable
 from llm_orc.domain.text import safe
 from llm_orc.errors import OrcError
 from llm_orc.orchestrator import Orchestrator
@@ -164,23 +165,8 @@ async def _estimate(
     optimizing: Optimizing, plan: Plan, parts: Split, limits: Limits, options: Options
 ) -> int:
     found = await optimizing.estimate(plan, parts, limits)
-    rows = [
-        {"right_answers": each.right, "calls": each.calls, "tokens": each.tokens, "usd": each.usd}
-        for each in found
-    ]
-    if options.as_json:
-        print_json({"optimizer": " -> ".join(plan.chain), "estimates": rows})
-        return 0
-    click.echo(f"{' -> '.join(plan.chain)} on {len(parts.train)} + {len(parts.validation)} rows, "
-               f"{len(parts.held_out)} held out; nothing was asked")  # fmt: skip
-    print_table(
-        ("if so many answers are right", "calls", "tokens", "US dollars"),
-        [
-            [f"{each.right:.0%}", str(each.calls), str(each.tokens),
-             "unknown" if each.usd is None else f"{each.usd:.4f}"]
-            for each in found
-        ],
-    )  # fmt: skip
+    chain = " -> ".join(plan.chain)
+    show_estimate(chain, parts, found, {"optimizer": chain}, options.as_json)
     return 0
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from llm_orc.cli.optimize_estimate import show_estimate
 from llm_orc.cli.optimize_progress import Progressing
 from llm_orc.cli.write import print_json, print_table
 from llm_orc.domain.json import JsonValue
@@ -103,7 +104,12 @@ async def tune(optimizing: Optimizing, parts: Split, wish: Wish, limits: Limits,
     assert turning is not None
     tuning = Tuning(optimizing, turning.keys, turning.models, parts.train)
     if options.estimate:
-        return await _estimate(tuning, parts, options)
+        found = await tuning.estimate(
+            parts, limits, trials=turning.trials, seed=wish.seed, at_once=wish.at_once
+        )
+        keys = ", ".join(turning.keys)
+        show_estimate(keys, parts, found, {"tune": list(turning.keys)}, options.as_json)
+        return 0
     plan = plan_of(wish, optimizing.orchestrator, optimizing.agents, 0)
     optimizing.original.refuse_unwritable(
         optimizing.ensemble, plan, in_place=options.writes_in_place, output=options.output
@@ -145,20 +151,6 @@ def _pick(tuned: Tuned, tuning: Tuning, pick: int, optimizing: Optimizing, optio
     else:
         write_beside(changes, optimizing.path, options.output)
     click.echo(f"written: {options.output or optimizing.path}", err=True)
-
-
-async def _estimate(tuning: Tuning, parts: Split, options: Options) -> int:
-    assert options.tuning is not None
-    found = await tuning.estimate(parts, options.tuning.trials)
-    if options.as_json:
-        print_json({"tune": list(options.tuning.keys), "trials": found.trials,
-                    "calls": {"least": found.least, "most": found.most}})  # fmt: skip
-        return 0
-    click.echo(
-        f"{found.trials} settings on {len(parts.validation)} rows, the best of them on "
-        f"{len(parts.held_out)} held out: {found.least} to {found.most} calls; nothing was asked"
-    )
-    return 0
 
 
 def _stopped(tuned: Tuned) -> int:

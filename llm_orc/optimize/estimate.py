@@ -17,7 +17,7 @@ from llm_orc.optimize.calls import Calls
 from llm_orc.optimize.dataset import Row, Split
 from llm_orc.optimize.ledger import Ledger
 from llm_orc.optimize.meter import CostOf, Limits, Meter, ProviderOf
-from llm_orc.optimize.metrics import Scored
+from llm_orc.optimize.metrics import Metric, Scored
 from llm_orc.optimize.optimization import Optimization
 from llm_orc.optimize.search_plan import Plan
 from llm_orc.optimize.trials import Trials, Viewer
@@ -96,24 +96,35 @@ async def _dry_run(
     cost_of: CostOf,
     limits: Limits,
 ) -> Foreseen:
+    dry = Dry()
+    with Calls(None) as calls:
+        meter = Meter(lambda model: dry, calls, limits, cost_of)
+        trials = Trials(ensemble, DryRunner(per_run), view, meter, at_once=plan.at_once)
+        ledger = Ledger(trials, guessing(chance), accept=plan.accept)
+        await Optimization(plan, split, ledger, Path("/dev/null")).run(limits)
+    models = [work.models[0] for agent in ensemble.agents.values() if isinstance(work := agent.work, Llm)]
+    models += [model for model in (plan.teacher, plan.proposer) if model is not None]
+    return foreseen(chance, meter, models, cost_of)
+
+
+def guessing(chance: float) -> Metric:
+    """Finds an answer right that often, and the same answer to the same row always or never."""
+
     async def metric(row: Row, output: JsonValue) -> Scored:
         drawn = int.from_bytes(sha256(f"{output}{row.id}".encode()).digest()[:4]) / 2**32
         return Scored(1.0, "") if drawn < chance else Scored(0.0, "It is wrong.")
 
-    dry = Dry()
-    with Calls(None) as calls:
-        meter = Meter(lambda model: dry, calls, limits, cost_of)
-        trials = Trials(ensemble, _DryRunner(per_run), view, meter, at_once=plan.at_once)
-        ledger = Ledger(trials, metric, accept=plan.accept)
-        await Optimization(plan, split, ledger, Path("/dev/null")).run(limits)
-    models = [work.models[0] for agent in ensemble.agents.values() if isinstance(work := agent.work, Llm)]
-    models += [model for model in (plan.teacher, plan.proposer) if model is not None]
+    return metric
+
+
+def foreseen(chance: float, meter: Meter, models: Sequence[Model], cost_of: CostOf) -> Foreseen:
+    """What a dry run under this meter came to, with these models."""
     known = all(cost_of(model, Usage()) is not None for model in models)
     tokens = meter.usage.input_tokens + meter.usage.output_tokens
     return Foreseen(right=chance, calls=meter.sent, tokens=tokens, usd=meter.usd if known else None)
 
 
-class _DryRunner:
+class DryRunner:
     """Runs an ensemble as far as calls go: scripts are not run, and agents answer nothing in particular."""
 
     def __init__(self, per_run: Mapping[str, int]) -> None:

@@ -151,7 +151,7 @@ class Optimizing:
             meter = Meter(self.orchestrator.provider_of, calls, limits, cost_of)
             trials = Trials(self.ready(), self.runner(), viewed, meter, at_once=plan.at_once)
             heard: list[Optimization] = []
-            scoring = metric_of(metric, judging=self._judging(trials))
+            scoring = metric_of(metric, judging=self.judging(trials))
             await check_rows((*parts.train, *parts.validation, *parts.held_out), scoring)
             asked = (trials.ensemble, *((scoring.ensemble,) if isinstance(scoring, Judge) else ()))
             meter.end_if(
@@ -176,7 +176,7 @@ class Optimizing:
                 lessons=self.lessons(ledger, {row.id for row in (*parts.train, *parts.validation)}),
             )
 
-    def _judging(self, trials: Trials) -> Judging:
+    def judging(self, trials: Trials) -> Judging:
         """Judges under the limits of the optimization."""
 
         def of(name: str) -> Metric:

@@ -28,11 +28,34 @@ def test_an_estimate_of_a_search_for_settings_asks_nothing(turned: CommandLine):
 
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
+    assert found["tune"] == ["temperature"]
     assert not list(turned.folder.glob("**/calls.db"))
 
     report = json.loads(turned(*TUNED, "--json").stdout)
-    assert found["trials"] == report["tried"] == 3
-    assert found["calls"]["least"] <= report["calls"] <= found["calls"]["most"]
+    calls = [each["calls"] for each in found["estimates"]]
+    assert 0.75 * min(calls) <= report["calls"] <= 1.25 * max(calls)
+    assert all(each["tokens"] > each["calls"] for each in found["estimates"])
+
+
+def test_what_an_estimate_costs_is_unknown_where_a_price_is(turned: CommandLine):
+    served = {"provider": "openai", "name": "m", "base_url": "http://127.0.0.1:9/v1"}
+    turned.file(".llm-orc/models.yaml", json.dumps({"models": {"mine": served}}))
+
+    done = turned(*TUNED[:-4], "--tune", "models", "--models", "mine", "--trials", "2", "--estimate")
+
+    assert done.returncode == 0, done.stderr
+    assert "models on " in done.stdout
+    assert "unknown" in done.stdout
+
+
+def test_settings_are_judged_by_an_ensemble(turned: CommandLine):
+    script = 'script: python -c "print(1)"'
+    turned.file("strict.yaml", f"name: strict\nagents:\n  - {{name: says, {script}}}\n")
+
+    done = turned(*TUNED, "--metric", "judge:strict.yaml", "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert {line["validation"] for line in json.loads(done.stdout)["front"]} == {1.0}
 
 
 def test_what_is_picked_goes_to_the_file_that_is_named(turned: CommandLine):
