@@ -73,11 +73,11 @@ def test_a_hanging_script_ends_with_its_children_at_its_timeout(llm_orc):
     assert all(gone(int(pid)) for pid in appeared(llm_orc.folder / "pids").split())
 
 
-def test_ten_thousand_items_are_answered_in_their_order(llm_orc):
+def test_a_thousand_items_are_answered_in_their_order(llm_orc):
     each = agent("b", prompt="{{ item }}", depends_on=["a"], fan_out=True)
-    done = invoke(llm_orc, script("a", "print(list(range(10_000)))"), each)
+    done = invoke(llm_orc, script("a", "print(list(range(1_000)))"), each)
     assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout) == [str(n) for n in range(10_000)]
+    assert json.loads(done.stdout) == [str(n) for n in range(1_000)]
 
 
 @pytest.mark.parametrize(

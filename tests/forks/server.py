@@ -74,6 +74,8 @@ def become(request: dict[str, object], files: list[int]) -> None:
         for number, mode in enumerate("rww")
     )
     sys.argv = ["llm-orc", *request["arguments"]]
+    # That it was started with -m is in click's messages otherwise.
+    sys.modules["__main__"].__package__ = None
 
 
 def end_as(command: Callable[[], NoReturn]) -> NoReturn:

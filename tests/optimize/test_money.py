@@ -68,7 +68,8 @@ async def test_calls_for_the_held_out_rows_are_kept_back(path: Path):
 
 
 @pytest.mark.parametrize("optimizer", [*sorted(OPTIMIZERS), "bootstrap -> simba", "copro -> random-search"])
-async def test_the_same_command_asks_nothing_twice(optimizer: str, path: Path):
+async def test_the_same_command_asks_nothing_twice(optimizer: str, tmp_path: Path):
+    path = in_project(tmp_path, LABELS, colour_rows(40))
     first = await found(path, Scripted(proposing()), optimizer=optimizer, proposer="scripted/p")
 
     again = Scripted(proposing())
@@ -173,7 +174,8 @@ async def test_an_interrupt_ends_what_is_under_way_and_keeps_the_best(path: Path
 
 
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
-async def test_an_estimate_asks_nothing_and_is_about_right(optimizer: str, path: Path, tmp_path: Path):
+async def test_an_estimate_asks_nothing_and_is_about_right(optimizer: str, tmp_path: Path):
+    path = in_project(tmp_path, LABELS, colour_rows(40))
     model = Scripted(proposing())
     wish = Wish(optimizer=optimizer, proposer="scripted/p")
     if optimizer == "miprov2":
@@ -182,7 +184,7 @@ async def test_an_estimate_asks_nothing_and_is_about_right(optimizer: str, path:
     async with Orchestrator(path.parent, providers={"scripted": model}) as orchestrator:
         optimizing = Optimizing(orchestrator, path)
         parts = parted(optimizing.rows(path.parent / "rows.jsonl"), 0)
-        plan = plan_of(wish, orchestrator, optimizing.agents, 80)
+        plan = plan_of(wish, orchestrator, optimizing.agents, 40)
         estimates = await optimizing.estimate(plan, parts, Limits())
         assert model.requests == []
         await optimizing.run(plan, parts, "exact", optimizing.folder(plan, parts, "exact"))
