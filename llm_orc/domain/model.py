@@ -30,6 +30,8 @@ class Sampling:
 
     def over(self, base: Sampling) -> Sampling:
         """What is set here, and `base` where nothing is; `options` are joined key by key."""
+        if self is UNSET or base is UNSET:
+            return base if self is UNSET else self
         return Sampling(
             temperature=base.temperature if self.temperature is None else self.temperature,
             top_p=base.top_p if self.top_p is None else self.top_p,
@@ -40,6 +42,10 @@ class Sampling:
             stop=self.stop or base.stop,
             options={**base.options, **self.options},
         )
+
+
+UNSET = Sampling()
+"""Nothing is set: what most agents of most files say, and cheap to lay over others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

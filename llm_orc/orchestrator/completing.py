@@ -40,7 +40,8 @@ def priced(ensemble: Ensemble) -> Ensemble:
 
 def with_list_price(model: Model) -> Model:
     """The same model; its list price where the user gives none and it is known."""
-    return model if model.price is not None else replace(model, price=list_price(model))
+    price = list_price(model) if model.price is None else None
+    return model if price is None else replace(model, price=price)
 
 
 def with_one_context(ensemble: Ensemble, works: Iterable[Llm]) -> Ensemble:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from llm_orc.domain.json import JsonObject, JsonValue
-from llm_orc.domain.model import Model, Profile, Sampling
+from llm_orc.domain.model import UNSET, Model, Profile, Sampling
 from llm_orc.errors import UsageFailed
 from llm_orc.spec import fields
 from llm_orc.spec.catalogue import resolve_model, resolve_profile
@@ -19,7 +19,6 @@ from llm_orc.spec.scope import Entry
 
 _MODEL_KEYS = ("model", "models", "provider")
 _PROFILE_KEYS = ("model_profile", "profile")
-_NOT_SET = Sampling()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +31,17 @@ class Choice:
 
     def sampled(self, entry: Entry) -> Choice:
         """The same models, each with the sampling that the agent asks it with."""
-        base = self.profile.sampling if self.profile is not None else Sampling()
+        base = self.profile.sampling if self.profile is not None else UNSET
         return replace(
             self, models=sampled(entry, self.models, base), fallbacks=sampled(entry, self.fallbacks)
         )
 
 
-def sampled(entry: Entry, models: Iterable[Model], base: Sampling = _NOT_SET) -> tuple[Model, ...]:
+def sampled(entry: Entry, models: Iterable[Model], base: Sampling = UNSET) -> tuple[Model, ...]:
     """Each with the agent's own settings over the defaults', `base` and what the model itself has."""
     base = fields.sampling(entry.own).over(fields.sampling(entry.scope.defaults).over(base))
+    if base is UNSET:
+        return tuple(models)
     return tuple(replace(model, sampling=base.over(model.sampling)) for model in models)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from llm_orc.domain.json import JsonObject
@@ -88,6 +89,7 @@ def _described(entry: JsonObject, base_dir: Path) -> Model:
     return read_model(f"{provider}/{wire_name}", {**entry, "name": wire_name}, base_dir)
 
 
+@lru_cache(maxsize=256)
 def _on_the_wire(provider: str, wire_name: str, base_dir: Path) -> Model:
     entry = {"provider": provider, "name": wire_name}
     if provider == "llamacpp":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llm_orc.domain.json import JsonObject, JsonValue
-from llm_orc.domain.model import Sampling
+from llm_orc.domain.model import UNSET, Sampling
 
 SAMPLING_KEYS = (
     "temperature", "top_p", "top_k", "min_p", "max_tokens", "seed", "stop", "options",
@@ -55,6 +55,8 @@ def room(data: JsonObject) -> tuple[float, ...]:
 
 
 def sampling(data: JsonObject) -> Sampling:
+    if data.keys().isdisjoint(SAMPLING_KEYS):
+        return UNSET
     return Sampling(
         temperature=number(data, "temperature"),
         top_p=number(data, "top_p"),

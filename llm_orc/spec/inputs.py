@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from difflib import get_close_matches
 
-from jsonschema import Draft7Validator
-
 from llm_orc.domain.ensemble import Ensemble, Llm
 from llm_orc.domain.json import JsonObject, JsonValue, parse_json
 from llm_orc.errors import UsageFailed
@@ -71,6 +69,8 @@ def _value(ensemble: Ensemble, name: str, schema: JsonObject, given: Mapping[str
         value = _parsed(value)
     if schema == {"type": "string"} and isinstance(value, str):
         return value
+    from jsonschema import Draft7Validator
+
     fault = next(iter(Draft7Validator(dict(schema)).iter_errors(value)), None)
     if fault is not None:
         raise UsageFailed(f"input {name!r}: {fault.message[:300]}", hint=str(schema.get("description", "")))

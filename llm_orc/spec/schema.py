@@ -16,6 +16,7 @@ from llm_orc.spec.shipped import shipped
 from llm_orc.spec.wording import Fault, faults_of
 
 if TYPE_CHECKING:
+    import jsonschema_rs
     from jsonschema import Draft7Validator, ValidationError
 
 Kind = Literal["ensemble", "models", "config"]
@@ -39,7 +40,7 @@ def check_schema(report: Report, kind: Kind) -> tuple[JsonObject, frozenset[Wher
     for where, key in _secrets(data, ()):
         report.add_final(where, "this looks like a secret, which cannot be kept in a file", _USE_ENV, key=key)
     broken: set[Where] = set()
-    faults = (fault for error in _validator(kind).iter_errors(data) for fault in faults_of(error))
+    faults = (fault for error in _errors(kind, data) for fault in faults_of(error))
     for number, fault in enumerate(faults):
         if number == _MOST:
             # Nobody reads on, and what is left has no known shape.
@@ -53,7 +54,7 @@ def check_schema(report: Report, kind: Kind) -> tuple[JsonObject, frozenset[Wher
 
 def setting_faults(name: str, value: JsonValue) -> Iterator[Fault]:
     """What is wrong with one setting that does not come from a file."""
-    for error in _validator("config").iter_errors({name: value}):
+    for error in _errors("config", {name: value}):
         for fault in faults_of(error):
             yield replace(fault, message=fault.message.removeprefix(f"{name}: "))
 
@@ -61,6 +62,24 @@ def setting_faults(name: str, value: JsonValue) -> Iterator[Fault]:
 def schema_text(kind: Kind) -> str:
     """The JSON Schema of a kind of file."""
     return shipped("schemas", f"{kind}.schema.json").read_text(encoding="utf-8")
+
+
+def _errors(kind: Kind, value: JsonValue) -> Iterator[ValidationError]:
+    """What jsonschema finds. It takes a second for thousands of agents, and hardly any file is wrong: only
+    what the quick look does not pass is shown to it."""
+    try:
+        if _quick(kind).is_valid(value):
+            return
+    except ValueError:  # what is not JSON, such as a number of a thousand digits
+        pass
+    yield from _validator(kind).iter_errors(value)
+
+
+@cache
+def _quick(kind: Kind) -> jsonschema_rs.Draft7Validator:
+    import jsonschema_rs
+
+    return jsonschema_rs.Draft7Validator(json.loads(schema_text(kind)))
 
 
 @cache

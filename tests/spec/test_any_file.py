@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from llm_orc.domain.model import Fleet
 from llm_orc.errors import InvalidFile
+from llm_orc.spec import schema
 from llm_orc.spec.document import Where, parse
 from llm_orc.spec.ensemble_file import check_ensemble, load_ensemble
 
@@ -94,6 +96,30 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 mutations = st.lists(
     st.tuples(st.integers(0, len(SEED)), st.integers(0, 12), st.sampled_from(PIECES)), min_size=1, max_size=4
 )
+
+
+@settings(max_examples=300, deadline=None)
+@given(mutations)
+def test_the_quick_look_passes_nothing_that_is_wrong(changes: list[tuple[int, int, str]]) -> None:
+    damaged = SEED
+    for place, length, piece in changes:
+        damaged = damaged[:place] + piece + damaged[place + length :]
+    with suppress(InvalidFile):
+        assert_judged_alike(parse(damaged, "f").value)
+
+
+@pytest.mark.parametrize(
+    "odd", ["a\x1cb", "a\n", "\ud800", 1.0, 10**400, float("inf"), float("nan"), True, None, {"a": [[[[]]]]}]
+)
+@pytest.mark.parametrize("key", ["name", "description", "concurrency", "timeout_seconds", "default_task"])
+def test_what_is_odd_is_judged_alike(key: str, odd: object) -> None:
+    assert_judged_alike({"name": "n", "agents": [{"name": odd if key == "name" else "a"}], key: odd})
+
+
+def assert_judged_alike(value: Any) -> None:
+    """With the quick look and without it."""
+    quick, thorough = schema._errors("ensemble", value), schema._validator("ensemble").iter_errors(value)
+    assert [error.message for error in quick] == [error.message for error in thorough]
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
