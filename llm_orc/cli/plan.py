@@ -52,8 +52,7 @@ def plan(
     if as_json:
         click.echo(json.dumps(foresight_json(found), ensure_ascii=False, indent=2))
         return 0
-    for line in shown(found):
-        click.echo(safe(line))
+    click.echo("\n".join(safe(line) for line in shown(found)))
     for each in found.plans:
         for warning in each.warnings:
             click.echo(f"warning: {safe(warning)}", err=True)

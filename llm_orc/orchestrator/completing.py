@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from operator import is_
 
 from llm_orc.domain.ensemble import (
     Agent,
@@ -70,12 +71,15 @@ def with_models(ensemble: Ensemble, change: Callable[[Model], Model]) -> Ensembl
     def changed(agent: Agent) -> Agent:
         if not isinstance(agent.work, Llm):
             return agent
-        models = tuple(change(model) for model in agent.work.models)
-        fallbacks = tuple(change(model) for model in agent.work.fallbacks)
-        nearest = agent.work.nearest
+        work = agent.work
+        models = tuple(change(model) for model in work.models)
+        fallbacks = tuple(change(model) for model in work.fallbacks)
+        nearest = work.nearest
         if nearest is not None and nearest.embedding is not None:
             nearest = replace(nearest, embedding=change(nearest.embedding))
-        return replace(agent, work=replace(agent.work, models=models, fallbacks=fallbacks, nearest=nearest))
+        elif all(map(is_, (*models, *fallbacks), (*work.models, *work.fallbacks))):
+            return agent
+        return replace(agent, work=replace(work, models=models, fallbacks=fallbacks, nearest=nearest))
 
     return with_agents(ensemble, changed)
 
