@@ -6,6 +6,7 @@ that are kept apart.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate, chain, pairwise
 
@@ -16,7 +17,7 @@ from llm_orc.graph.alignment import Separation
 from llm_orc.graph.crossings import crossings, depth_first, swept
 from llm_orc.graph.layers import Layered, Order
 
-_NODES, _EDGES, _SEGMENTS = 1_000, 4_000, 3_000
+_NODES, _EDGES, _SEGMENTS, _BESIDE = 1_000, 4_000, 3_000, 200
 """Up to here the best drawing takes about a second."""
 
 _DRAWN = 60_000
@@ -34,7 +35,7 @@ def is_huge(up: Sequence[Sequence[int]]) -> bool:
 
 
 def has_many_segments(up: Sequence[Sequence[int]], depth: Sequence[int]) -> bool:
-    """Whether its edges, cut at each row, are too many for the best drawing.
+    """Whether its edges, cut at each row, or its nodes in a row are too many for the best drawing.
 
     Raises `UsageFailed` where they are too many for any.
     """
@@ -44,7 +45,8 @@ def has_many_segments(up: Sequence[Sequence[int]], depth: Sequence[int]) -> bool
             f"the graph is too large to draw: its edges cross {count:,} rows in all, {_DRAWN:,} at most",
             hint="the formats text, mermaid and dot need no drawing of ours",
         )
-    return count > _SEGMENTS or is_huge(up)
+    widest = max(Counter(depth).values())
+    return count > _SEGMENTS or widest > _BESIDE or is_huge(up)
 
 
 def highest_rows(up: Sequence[Sequence[int]]) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from functools import lru_cache
 from pathlib import Path
 
 from llm_orc.errors import NotAvailable, NotFound, UsageFailed
@@ -12,7 +13,12 @@ from llm_orc.errors import NotAvailable, NotFound, UsageFailed
 
 def this_process() -> str:
     """Its machine, number and, where the system tells, start: numbers are given again."""
-    return _named(os.getpid())
+    return _own(os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _own(number: int) -> str:
+    return _named(number)
 
 
 def has_ended(process: str) -> bool:
