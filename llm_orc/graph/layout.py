@@ -108,7 +108,8 @@ def lay_out(
     Edges are short in all, so a node without dependencies stands just above the first that needs it; where
     the DAG is very large, at the top. Names and their order do not matter, except that nodes with the same
     neighbours stand as in the mapping, and that of two mirror images the one nearer to the mapping is taken.
-    With less `patience` it is there sooner and has more crossings. Raises `UsageFailed` for what is too large
+    With less `patience` it is there sooner and has more crossings, with none coordinates are near the best ones
+    too. Raises `UsageFailed` for what is too large
     to be drawn.
     """
     network: nx.Graph[str] = nx.Graph()
@@ -177,7 +178,8 @@ def _part(depends_on: Mapping[str, Sequence[str]], size_of: Mapping[str, Size], 
         between = _BESIDE if max(one, other) < graph.real else _PASSING
         return (widths[one] + widths[other]) / 2 + between
 
-    x = near_centres(graph, order, separation) if is_large else centres(graph, order, separation)
+    place = near_centres if is_large or not patience else centres
+    x = place(graph, order, separation)
     left = min(at - width / 2 for at, width in zip(x, widths, strict=True))
     right = max(at + width / 2 for at, width in zip(x, widths, strict=True))
     return _Part(

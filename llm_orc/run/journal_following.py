@@ -10,6 +10,7 @@ from llm_orc.domain.json import JsonObject
 from llm_orc.domain.recorded import RecordedRun
 from llm_orc.run.database import reading, said_clearly
 from llm_orc.run.journal_reading import Runs
+from llm_orc.run.journal_recorded import CALLS
 
 _MATCHING = """
     SELECT run FROM runs
@@ -20,9 +21,7 @@ _MATCHING = """
         ), lower(?3)))
     ORDER BY started_at DESC, id DESC
 """
-_CALLS = """
-    SELECT calls.*, requests.json AS request, requests.checksum AS request_checksum FROM calls
-    LEFT JOIN requests ON requests.run = calls.run AND requests.key = calls.key
+_CALLS = f"""{CALLS}
     WHERE calls.run = ?1 AND calls.kind = 'model' AND calls.agent = ?2 AND calls.id > ?3
     ORDER BY calls.id LIMIT ?4
 """

@@ -16,7 +16,7 @@ from llm_orc.domain.trial import Trial
 from llm_orc.errors import NotAvailable, NotFound
 from llm_orc.run.database import damaged, reading
 from llm_orc.run.journal_costs import costs, nothing_spent, spent_since
-from llm_orc.run.journal_recorded import Recorded, status_of
+from llm_orc.run.journal_recorded import CALLS, Recorded, status_of
 from llm_orc.run.trials import scores_in, trials_in
 
 _RUNS = """
@@ -33,11 +33,7 @@ _PLANS = """
     SELECT json, checksum FROM events INDEXED BY events_of_plans
     WHERE run = ? AND type = 'planned' ORDER BY seq
 """
-_CALLS = """
-    SELECT calls.*, requests.json AS request, requests.checksum AS request_checksum FROM calls
-    LEFT JOIN requests ON requests.run = calls.run AND requests.key = calls.key
-    WHERE calls.run = ? AND calls.kind = 'model' ORDER BY calls.id
-"""
+_CALLS = f"{CALLS} WHERE calls.run = ? AND calls.kind = 'model' ORDER BY calls.id"
 
 
 class Runs:

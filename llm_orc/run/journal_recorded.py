@@ -17,6 +17,12 @@ from llm_orc.run.journal_past import between_attempts
 from llm_orc.run.journal_rows import GIVEN, checksum, checksum_of
 from llm_orc.run.processes import has_ended
 
+CALLS = """
+    SELECT calls.*, requests.json AS request, requests.checksum AS request_checksum FROM calls
+    LEFT JOIN requests ON requests.run = calls.run AND requests.key = calls.key
+"""
+"""What `Recorded.call` reads."""
+
 _SPENT = """
     SELECT coalesce(sum(input_tokens), 0) AS input_tokens,
         coalesce(sum(output_tokens), 0) AS output_tokens,
