@@ -108,9 +108,8 @@ def lay_out(
     Edges are short in all, so a node without dependencies stands just above the first that needs it; where
     the DAG is very large, at the top. Names and their order do not matter, except that nodes with the same
     neighbours stand as in the mapping, and that of two mirror images the one nearer to the mapping is taken.
-    With less `patience` it is there sooner and has more crossings, with none coordinates are near the best ones
-    too. Raises `UsageFailed` for what is too large
-    to be drawn.
+    With less `patience` it is there sooner and has more crossings, with none its coordinates are near the
+    best ones only. Raises `UsageFailed` for what is too large to be drawn.
     """
     network: nx.Graph[str] = nx.Graph()
     network.add_nodes_from(depends_on)
