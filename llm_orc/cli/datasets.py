@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from llm_orc.domain.text import safe
-from llm_orc.optimize.dataset import Row, Split, contradicting, distinct, leaked
+from llm_orc.optimize.dataset import Row, Split, contradicting, distinct
 
 SHIPPED = "word-problems"
 _TOLD = 5
@@ -40,10 +40,11 @@ def told_apart(rows: Sequence[Row], name: str) -> tuple[Row, ...]:
 
 def warn_of_leaks(parts: Split) -> None:
     """Held-out rows that are among those to learn from prove nothing."""
-    found = leaked((*parts.train, *parts.validation), parts.held_out)
+    found = parts.leaked
     if found:
         first = ", ".join(row.id for row in found[:_TOLD]) + (" ..." if len(found) > _TOLD else "")
-        _warn(f"{len(found)} held-out rows ask what rows to learn from or to choose by ask: {first}")
+        what = "held-out rows ask what rows to learn from or to choose by ask, and are left out"
+        _warn(f"{len(found)} {what}: {first}")
 
 
 def _warn(text: str) -> None:

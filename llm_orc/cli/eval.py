@@ -146,6 +146,7 @@ async def _evaluate(
                     await evaluate(
                         candidate.name, rows, invoke, metric,
                         at_once=options.at_once, told=told, interrupt=interrupt,
+                        grace_seconds=orchestrator.grace_seconds,
                     )
                 )  # fmt: skip
             return tuple(found), None, interrupt.is_set()
@@ -167,6 +168,7 @@ async def _race(
     *both, betting = await race(
         one, two, shuffled(rows, options.seed or 0), metric,
         tolerance=options.tolerance, at_once=options.at_once, told=told, interrupt=interrupt,
+        grace_seconds=orchestrator.grace_seconds,
     )  # fmt: skip
     return (both[0], both[1]), betting
 

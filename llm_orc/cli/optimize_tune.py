@@ -143,6 +143,9 @@ def _pick(tuned: Tuned, tuning: Tuning, pick: int, optimizing: Optimizing, optio
     if pick > len(tuned.front):
         raise UsageFailed(f"--pick {pick}: the table has {len(tuned.front)} lines")
     changes = tuning.changes(tuned.front[pick - 1].settings)
+    if not changes and options.output is None:
+        click.echo(f"{optimizing.path} is unchanged: line {pick} is as the file says", err=True)
+        return
     click.echo(diff_of(changes, optimizing.orchestrator.project), nl=False)
     if options.dry_run:
         return

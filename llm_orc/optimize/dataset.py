@@ -39,11 +39,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Rows to learn from, to choose by, and to judge with."""
+    """Rows to learn from, to choose by, and to judge with. `leaked` are held-out rows that ask what one of
+    the others asks: they prove nothing, and are not among the held-out ones."""
 
     train: tuple[Row, ...]
     validation: tuple[Row, ...]
     held_out: tuple[Row, ...]
+    leaked: tuple[Row, ...] = ()
 
 
 def read_rows(

@@ -81,12 +81,13 @@ async def evaluate(
     at_once: int = AT_ONCE,
     told: Callable[[ScoredRow], None] = lambda row: None,
     interrupt: anyio.Event | None = None,
+    grace_seconds: float = 0.0,
 ) -> Evaluation:
     """Run and score every row, `at_once` at a time; `told` hears of each when it is done.
 
-    A row that fails counts 0 and the rest goes on. Setting `interrupt` ends it with the rows that were
-    finished. Raises `OrcError` where every row would fail the same: wrong usage, or a journal that cannot be
-    written.
+    A row that fails counts 0 and the rest goes on. Setting `interrupt` ends it with the rows that are
+    finished within `grace_seconds`. Raises `OrcError` where every row would fail the same: wrong usage, or a
+    journal that cannot be written.
     """
 
     async def one(place: int, row: Row) -> ScoredRow:
@@ -96,7 +97,7 @@ async def evaluate(
         told(row)
         return False
 
-    found = await until(rows, one, heard, at_once, interrupt)
+    found = await until(rows, one, heard, at_once, interrupt, grace_seconds)
     return Evaluation(name=name, rows=tuple(found[place] for place in sorted(found)), asked=len(rows))
 
 
@@ -110,6 +111,7 @@ async def race(
     at_once: int = AT_ONCE,
     told: Callable[[int, float], None] = lambda rows, evidence: None,
     interrupt: anyio.Event | None = None,
+    grace_seconds: float = 0.0,
 ) -> tuple[Evaluation, Evaluation, Betting]:
     """Both on the same rows until it is known which is better, or that they differ by at most `tolerance`.
 
@@ -134,7 +136,7 @@ async def race(
                 return True
         return False
 
-    await until(rows, one, decided, at_once, interrupt)
+    await until(rows, one, decided, at_once, interrupt, grace_seconds)
     ones, twos = tuple(one for one, _ in counted), tuple(two for _, two in counted)
     return (
         Evaluation(name=first[0], rows=ones, asked=len(rows)),

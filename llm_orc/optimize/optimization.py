@@ -108,11 +108,16 @@ class Optimization:
         self._baseline: float | None = None
         self._best: float | None = None
 
-    async def run(self, limits: Limits, interrupt: anyio.Event | None = None) -> Findings:
-        """Search and test; ends early, with what is known by then, at a limit or when `interrupt` is set."""
+    async def run(
+        self, limits: Limits, interrupt: anyio.Event | None = None, grace_seconds: float = 0.0
+    ) -> Findings:
+        """Search and test; ends early, with what is known by then, at a limit or when `interrupt` is set.
+
+        What is under way then may end within `grace_seconds`.
+        """
         async with anyio.create_task_group() as tasks:
             if interrupt is not None:
-                tasks.start_soon(self._watch, interrupt)
+                tasks.start_soon(self._watch, interrupt, grace_seconds)
             findings = await self._findings(limits)
             tasks.cancel_scope.cancel()
         return findings
@@ -140,12 +145,12 @@ class Optimization:
     def _meter(self) -> Meter:
         return self._ledger.trials.meter
 
-    async def _watch(self, interrupt: anyio.Event) -> None:
+    async def _watch(self, interrupt: anyio.Event, grace_seconds: float) -> None:
         await interrupt.wait()
         self._meter.end(Stop(
             message="interrupted", exit_code=130, hint="the same command goes on where it stopped"
         ))  # fmt: skip
-        self._ledger.trials.abandon()
+        await self._ledger.trials.finish(grace_seconds)
 
     async def _findings(self, limits: Limits) -> Findings:
         origin = self._search.origin

@@ -116,10 +116,12 @@ def miprov2(m: Making, student: Any) -> Any:  # noqa: ANN401
         settings = {"auto": None, "num_candidates": candidates}
         trials["num_trials"] = int(max(4 * predictors * math.log2(candidates), 1.5 * candidates))
         trials["minibatch"] = len(m.validation) > 50
+    # With examples of the dataset alone it draws from an empty range: then wordings alone are searched.
+    labeled = m.labeled if m.demos else 0
     # The seed goes to the constructor: `compile` takes 0 for none.
     optimizer = kind(
         metric=m.metric, prompt_model=m.proposer, metric_threshold=m.accept, seed=m.seed + 1,
-        teacher_settings=dict(m.teacher or {}), max_bootstrapped_demos=m.demos, max_labeled_demos=m.labeled,
+        teacher_settings=dict(m.teacher or {}), max_bootstrapped_demos=m.demos, max_labeled_demos=labeled,
         num_threads=m.threads, **settings,
     )  # fmt: skip
     return optimizer.compile(student, trainset=list(m.train), valset=list(m.validation), **trials)

@@ -26,11 +26,14 @@ async def until(
     enough: Callable[[int, T], bool],
     at_once: int = AT_ONCE,
     interrupt: anyio.Event | None = None,
+    grace_seconds: float = 0.0,
 ) -> dict[int, T]:
     """What `ask` said of rows, by their place, until `enough` says so of an answer or `interrupt` is set.
 
-    What is asked then is cancelled. Raises the first `OrcError`.
+    What is asked then is cancelled, after an interrupt when it has not ended within `grace_seconds`. Raises
+    the first `OrcError`.
     """
+    interrupt = interrupt or anyio.Event()
     found: dict[int, T] = {}
     failures: list[OrcError] = []
     limit = anyio.CapacityLimiter(at_once)
@@ -38,21 +41,22 @@ async def until(
     async def one(place: int, row: R) -> None:
         try:
             async with limit:
-                found[place] = await ask(place, row)
+                if not interrupt.is_set():
+                    found[place] = await ask(place, row)
         except OrcError as error:
             failures.append(error)
             everything.cancel_scope.cancel()
             return
-        if enough(place, found[place]):
+        if place in found and enough(place, found[place]):
             everything.cancel_scope.cancel()
 
     async def watch(event: anyio.Event) -> None:
         await event.wait()
+        await anyio.sleep(grace_seconds)
         everything.cancel_scope.cancel()
 
     async with anyio.create_task_group() as everything:
-        if interrupt is not None:
-            everything.start_soon(watch, interrupt)
+        everything.start_soon(watch, interrupt)
         async with anyio.create_task_group() as asking:
             for place, row in enumerate(rows):
                 asking.start_soon(one, place, row)

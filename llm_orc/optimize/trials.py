@@ -89,6 +89,7 @@ class Trials:
         self._ran: dict[tuple[str, str, str], Ran] = {}
         self._under_way: dict[tuple[str, str, str], anyio.Event] = {}
         self._scopes: set[anyio.CancelScope] = set()
+        self._quieter = anyio.Event()
 
     async def ran(
         self, state: State, inputs: JsonObject, exploring: Mapping[str, Exploring] | None = None
@@ -121,8 +122,12 @@ class Trials:
             raise Stopped
         return result
 
-    def abandon(self) -> None:
-        """End what is under way; what was answered is kept."""
+    async def finish(self, seconds: float) -> None:
+        """Let what is under way end within so many seconds, then end it; what was answered is kept."""
+        with anyio.move_on_after(seconds):
+            while self._scopes:
+                self._quieter = anyio.Event()
+                await self._quieter.wait()
         for scope in tuple(self._scopes):
             scope.cancel()
 
@@ -169,6 +174,7 @@ class Trials:
                 return None
             finally:
                 self._scopes.discard(scope)
+                self._quieter.set()
         return None
 
 

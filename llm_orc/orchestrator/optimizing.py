@@ -161,7 +161,7 @@ class Optimizing:
             ledger = Ledger(trials, scoring, lambda: heard[0].noticed(), plan.accept)
             optimization = Optimization(plan, parts, ledger, folder / "dspy.log", told)
             heard.append(optimization)
-            findings = await optimization.run(limits, interrupt)
+            findings = await optimization.run(limits, interrupt, self.orchestrator.grace_seconds)
             changes, refused = self._changes(findings.best)
             return Optimized(
                 ensemble=self.ensemble.name,

@@ -36,6 +36,14 @@ class Project:
         return self._settings
 
     @property
+    def grace_seconds(self) -> float:
+        """How long what is under way may go on after the first Ctrl-C."""
+        from llm_orc.run.ending import GRACE_SECONDS
+
+        said = self.settings.grace_seconds
+        return GRACE_SECONDS if said is None else said
+
+    @property
     def fleet(self) -> Fleet:
         """The models at hand. Raises `InvalidFile`."""
         if self._fleet is None:

@@ -54,4 +54,7 @@ def test_leaks_are_told_in_one_line(copied: CommandLine):
     )  # fmt: skip
 
     (leak,) = [line for line in done.stderr.splitlines() if "held-out rows ask" in line]
-    assert leak.startswith("warning: 8 held-out rows ask what rows to learn from or to choose by ask: 0-0, ")
+    assert leak.startswith(
+        "warning: 8 held-out rows ask what rows to learn from or to choose by ask, and are left out: 0-0, "
+    )
+    assert "better on" not in done.stdout
