@@ -63,6 +63,7 @@ def test_an_agent_shows_what_it_was_asked_and_what_it_answered(project, server: 
     browser.see(".drawer .output", "4")
     browser.see(".votes", "4 · 80%")
     browser.see(".votes", "1 · 20%")
+    browser.see(".drawer", "there was nothing to choose")
     browser.click(".drawer button", "Show prompts and answers")
     browser.see(".drawer pre", "Add.")
     browser.see(".drawer pre", "2+2? please")

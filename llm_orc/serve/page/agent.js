@@ -41,7 +41,7 @@ export class Drawer {
     this.tell(facts(run, agent, this.page));
     this.part("error", JSON.stringify([agent.error, agent.status]), () => this.error(run, agent));
     this.part("output", `${agent.seq}${agent.status}${this.whole ? 1 : 0}`, () => this.output(agent));
-    this.part("why", `${run.plans.length}`, () => reason(run, agent));
+    this.part("why", `${run.plans.length} ${agent.model} ${agent.status}`, () => reason(run, agent));
     this.part("evidence", `${agent.seq}${JSON.stringify(agent.evidence)?.length}${this.whole ? 1 : 0}`, () => evidence(this.whole?.evidence ?? agent.evidence, this.whole ? this.whole.output : agent.result));
     this.part("steps", `${agent.steps.length}`, () => list("What the strategy did", agent.steps, (each) => [h("b", {}, each.name), " ", each.text]));
     this.part("tools", `${agent.tools.length}${agent.tools.filter((t) => t.output !== null).length}`, () => list("Tools", agent.tools, tool));
@@ -191,11 +191,18 @@ function links(names, page) {
 
 function reason(run, agent) {
   const found = planOf(run, agent.name);
-  if (!found) return null;
+  if (!found) return agent.model ? [h("h3", {}, "Why this model"), h("p", {}, h("b", {}, agent.model), `: ${unrouted(agent)}.`)] : null;
   const { model, utility, quality, token_term: tokens } = found.found;
   return [h("h3", {}, "Why this model"), h("p", {}, h("b", {}, model), `: ${found.why}.`),
     candidates(found.plan, agent.name, model) ?? h("p", { class: "sum" }, `utility ${utility.toFixed(3)} = quality ${quality.toFixed(3)} − tokens ${tokens.toFixed(3)}`),
     h("p", { class: "aside" }, `Step ${found.plan.step} of the plan, by ${found.plan.solver}; it looked at ${plural(found.plan.ready.length, "ready agent")}${found.plan.horizon?.length ? ` and ${found.plan.horizon.flat().length} behind them` : ""}.`)];
+}
+
+/** Of an agent that no plan gave its model. */
+function unrouted(agent) {
+  const asked = new Set(agent.calls.map((call) => call.model));
+  if (asked.size > 1) return `${agent.strategy ?? "the agent"} asked ${[...asked].join(", ")}, and this one gave the answer`;
+  return "the file, a flag or the catalogue's default names it, and there was nothing to choose";
 }
 
 const tool = (each) => h("details", {}, h("summary", {}, each.tool, each.error ? h("span", { class: "bad" }, " failed") : each.output === null ? " under way" : ` ${seconds(each.took)}`),

@@ -168,7 +168,8 @@ const KINDS = {
     agent.steps.push(step(event, event.step, event.message));
     agent.doing = event.message ?? event.step;
     const detail = event.detail ?? {};
-    if (typeof detail.drawn === "number" && typeof detail.most === "number") {
+    // A cascade draws anew on each rung: what one has drawn is not progress of the whole.
+    if (SAMPLING.has(event.strategy) && typeof detail.drawn === "number" && typeof detail.most === "number") {
       agent.progress = { open: 0, asked: 0, failed: 0, ...agent.progress, done: detail.drawn, total: detail.most, of: "samples" };
     }
     if (detail.votes) agent.evidence = { ...agent.evidence, votes: detail.votes };
