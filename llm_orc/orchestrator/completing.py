@@ -20,6 +20,7 @@ from llm_orc.domain.ensemble import (
 )
 from llm_orc.domain.model import Model, Sampling
 from llm_orc.providers.prices import list_price
+from llm_orc.spec.settings import Settings
 
 
 def completed(ensemble: Ensemble, seed: int | None, timeout_seconds: float | None) -> Ensemble:
@@ -153,3 +154,10 @@ class _Changed(Mapping[str, Ensemble]):
 
     def __len__(self) -> int:
         return len(self._allowed)
+
+
+def grace_of(settings: Settings) -> float:
+    """How long what is under way may go on after the first Ctrl-C."""
+    from llm_orc.run.ending import GRACE_SECONDS
+
+    return GRACE_SECONDS if settings.grace_seconds is None else settings.grace_seconds

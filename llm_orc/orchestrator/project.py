@@ -12,7 +12,7 @@ from llm_orc.domain.ensemble import Ensemble
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.model import Fleet, Model
 from llm_orc.errors import Problem
-from llm_orc.orchestrator.completing import llm_works, priced, with_one_context
+from llm_orc.orchestrator.completing import grace_of, llm_works, priced, with_one_context
 from llm_orc.spec.catalogue import check_catalogue, load_fleet, resolve_model
 from llm_orc.spec.ensemble_file import check_ensemble, load_ensemble
 from llm_orc.spec.locate import find_ensemble, find_project, user_config_dir
@@ -38,10 +38,7 @@ class Project:
     @property
     def grace_seconds(self) -> float:
         """How long what is under way may go on after the first Ctrl-C."""
-        from llm_orc.run.ending import GRACE_SECONDS
-
-        said = self.settings.grace_seconds
-        return GRACE_SECONDS if said is None else said
+        return grace_of(self.settings)
 
     @property
     def fleet(self) -> Fleet:

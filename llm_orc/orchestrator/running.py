@@ -13,7 +13,7 @@ from llm_orc.domain.events import Observer
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import RunResult
 from llm_orc.domain.plan import Planning
-from llm_orc.orchestrator.completing import completed, router_of
+from llm_orc.orchestrator.completing import completed, grace_of, router_of
 from llm_orc.orchestrator.options import RunOptions, options_json
 from llm_orc.orchestrator.recording import Recording
 from llm_orc.orchestrator.serving import Strategies
@@ -66,7 +66,7 @@ class Runner:
         """The run's result; `run_id` is that of a recorded run that is taken up. Raises `OrcError`."""
         from llm_orc.orchestrator.bounding import refuse_unbounded
         from llm_orc.plan.task_typing import task_of
-        from llm_orc.run.ending import GRACE_SECONDS, Ending
+        from llm_orc.run.ending import Ending
         from llm_orc.run.run import run_ensemble
 
         settings = self._settings()
@@ -84,7 +84,7 @@ class Runner:
             interrupt=watch.interrupt,
             cancel=watch.cancel,
             max_seconds=min((each for each in limits if each is not None), default=None),
-            grace_seconds=GRACE_SECONDS if settings.grace_seconds is None else settings.grace_seconds,
+            grace_seconds=grace_of(settings),
         )
         # Where nothing is to be chosen, planning costs nothing.
         fixed = router_of(ensemble, options.routing) == "fixed"
