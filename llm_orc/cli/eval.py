@@ -16,7 +16,7 @@ import click
 from llm_orc.cli.datasets import SHIPPED, dataset_file, told_apart
 from llm_orc.cli.eval_tables import print_report
 from llm_orc.cli.numbers import Number
-from llm_orc.cli.signals import interrupted_by_signals
+from llm_orc.cli.signals import search_interrupts
 from llm_orc.cli.write import print_json, refuse_unwritable, write_atomically
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.text import one_line, safe
@@ -29,6 +29,7 @@ from llm_orc.optimize.metrics import Metric
 from llm_orc.optimize.over_rows import AT_ONCE
 from llm_orc.optimize.report import Report, exit_code, report_json
 from llm_orc.optimize.sequential import Betting
+from llm_orc.optimize.stopping import Interrupt
 from llm_orc.orchestrator import Orchestrator
 from llm_orc.orchestrator.evaluating import Candidate, candidates, invoking, metric_for, rows_for
 
@@ -134,10 +135,10 @@ async def _evaluate(
             raise UsageFailed(f"--ab compares two, and here are {len(compared)}")
         rows = _chosen(rows_for(compared, dataset_file(options.dataset), expected=options.expected), options)
         metric = await metric_for(options.metric, orchestrator, rows, seed=options.seed)
-        with interrupted_by_signals() as (interrupt, _):
+        with search_interrupts(orchestrator.grace_seconds) as interrupt:
             if options.ab:
                 both, betting = await _race(orchestrator, compared, rows, metric, options, interrupt)
-                return both, betting, interrupt.is_set()
+                return both, betting, interrupt.asked.is_set()
             found = []
             for candidate in compared:
                 invoke = invoking(orchestrator, candidate.ensemble, seed=options.seed)
@@ -146,10 +147,9 @@ async def _evaluate(
                     await evaluate(
                         candidate.name, rows, invoke, metric,
                         at_once=options.at_once, told=told, interrupt=interrupt,
-                        grace_seconds=orchestrator.grace_seconds,
                     )
                 )  # fmt: skip
-            return tuple(found), None, interrupt.is_set()
+            return tuple(found), None, interrupt.asked.is_set()
 
 
 async def _race(
@@ -158,7 +158,7 @@ async def _race(
     rows: Sequence[Row],
     metric: Metric,
     options: Options,
-    interrupt: anyio.Event,
+    interrupt: Interrupt,
 ) -> tuple[tuple[Evaluation, ...], Betting]:
     def told(count: int, evidence: float) -> None:
         if not options.quiet and (count % _STEPS == 0 or count == len(rows)):
@@ -168,7 +168,6 @@ async def _race(
     *both, betting = await race(
         one, two, shuffled(rows, options.seed or 0), metric,
         tolerance=options.tolerance, at_once=options.at_once, told=told, interrupt=interrupt,
-        grace_seconds=orchestrator.grace_seconds,
     )  # fmt: skip
     return (both[0], both[1]), betting
 

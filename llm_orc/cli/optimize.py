@@ -16,7 +16,7 @@ from llm_orc.cli.numbers import Number
 from llm_orc.cli.optimize_estimate import show_estimate
 from llm_orc.cli.optimize_progress import Progressing
 from llm_orc.cli.optimize_tune import Options, Turning, names, refuse_ignored, tune
-from llm_orc.cli.signals import interrupted_by_signals
+from llm_orc.cli.signals import search_interrupts
 from llm_orc.cli.write import print_json, refuse_unwritable
 from llm_orc.domain.text import safe
 from llm_orc.errors import OrcError
@@ -152,7 +152,7 @@ async def _optimize(ensemble: str, named: Sequence[str], wish: Wish, limits: Lim
         folder = optimizing.folder(plan, parts, options.metric)
         # What a metric prints is no result.
         with (
-            interrupted_by_signals() as (interrupt, _),
+            search_interrupts(orchestrator.grace_seconds) as interrupt,
             Progressing(options.quiet) as told,
             redirect_stdout(sys.stderr),
         ):

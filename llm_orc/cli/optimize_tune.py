@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 from llm_orc.cli.optimize_estimate import show_estimate
 from llm_orc.cli.optimize_progress import Progressing
+from llm_orc.cli.signals import search_interrupts
 from llm_orc.cli.write import print_json, print_table
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.text import one_line, safe
@@ -102,6 +103,8 @@ async def tune(optimizing: Optimizing, parts: Split, wish: Wish, limits: Limits,
 
     turning = options.tuning
     assert turning is not None
+    if turning.pick is not None and turning.pick > turning.trials:
+        raise UsageFailed(f"--pick {turning.pick}: --trials {turning.trials} makes no table of so many lines")
     tuning = Tuning(optimizing, turning.keys, turning.models, parts.train)
     if options.estimate:
         found = await tuning.estimate(
@@ -115,13 +118,17 @@ async def tune(optimizing: Optimizing, parts: Split, wish: Wish, limits: Limits,
         optimizing.ensemble, plan, in_place=options.writes_in_place, output=options.output
     )
     folder = optimizing.folder(plan, parts, options.metric)
-    with Progressing(options.quiet) as told, redirect_stdout(sys.stderr):
+    with (
+        search_interrupts(optimizing.orchestrator.grace_seconds) as interrupt,
+        Progressing(options.quiet) as told,
+        redirect_stdout(sys.stderr),
+    ):
         tuned = await tuning.run(
             parts, options.metric, folder, limits,
-            trials=turning.trials, seed=wish.seed, at_once=wish.at_once, told=told,
+            trials=turning.trials, seed=wish.seed, at_once=wish.at_once, told=told, interrupt=interrupt,
         )  # fmt: skip
     if not tuned.points:
-        return _stopped(tuned)
+        return _stopped(tuned, turning.pick)
     lines = [_line(tuned, place) for place in range(len(tuned.front))]
     report = {**_report(tuned, lines), "folder": str(folder)}
     picture = record_tuned(tuned, report, folder)
@@ -132,9 +139,9 @@ async def tune(optimizing: Optimizing, parts: Split, wish: Wish, limits: Limits,
         click.echo(f"plot: {picture}", err=True)
     if tuned.failing is not None:
         click.echo(f"warning: {safe(tuned.failing.says)}", err=True)
-    if turning.pick is not None:
+    if turning.pick is not None and tuned.stop is None:
         _pick(tuned, tuning, turning.pick, optimizing, options)
-    return _stopped(tuned)
+    return _stopped(tuned, turning.pick)
 
 
 def _pick(tuned: Tuned, tuning: Tuning, pick: int, optimizing: Optimizing, options: Options) -> None:
@@ -156,10 +163,13 @@ def _pick(tuned: Tuned, tuning: Tuning, pick: int, optimizing: Optimizing, optio
     click.echo(f"written: {options.output or optimizing.path}", err=True)
 
 
-def _stopped(tuned: Tuned) -> int:
+def _stopped(tuned: Tuned, pick: int | None) -> int:
     """The exit code; what ended it early is said."""
     if tuned.stop is None:
         return 0
+    if pick is not None:
+        click.echo(f"nothing was written: line {pick} of an unfinished search may not be what it would be in "
+                   "the end", err=True)  # fmt: skip
     click.echo(f"error: {safe(tuned.stop.message)}", err=True)
     if tuned.stop.hint:
         click.echo(f"hint: {safe(tuned.stop.hint)}", err=True)

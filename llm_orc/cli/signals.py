@@ -10,8 +10,17 @@ from contextlib import contextmanager
 
 import anyio
 
+from llm_orc.optimize.stopping import Interrupt
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SHOW_CURSOR = b"\x1b[?25h"
+
+
+@contextmanager
+def search_interrupts(grace_seconds: float) -> Iterator[Interrupt]:
+    """The two events as a search takes them."""
+    with interrupted_by_signals() as (asked, cancel):
+        yield Interrupt(asked=asked, cancel=cancel, grace_seconds=grace_seconds)
 
 
 @contextmanager

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TypeAlias
 
-import anyio
-
 from llm_orc.domain.completion import Usage
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.outcome import NO_USAGE, Answered, Cause, Failed, Outcome, RunResult
@@ -17,6 +15,7 @@ from llm_orc.optimize.dataset import Row
 from llm_orc.optimize.metrics import Metric, Scored
 from llm_orc.optimize.over_rows import AT_ONCE, until
 from llm_orc.optimize.sequential import Betting
+from llm_orc.optimize.stopping import Interrupt
 
 Invoke: TypeAlias = Callable[[Row], Awaitable[RunResult]]
 """Runs the ensemble on a row."""
@@ -80,13 +79,12 @@ async def evaluate(
     *,
     at_once: int = AT_ONCE,
     told: Callable[[ScoredRow], None] = lambda row: None,
-    interrupt: anyio.Event | None = None,
-    grace_seconds: float = 0.0,
+    interrupt: Interrupt | None = None,
 ) -> Evaluation:
     """Run and score every row, `at_once` at a time; `told` hears of each when it is done.
 
-    A row that fails counts 0 and the rest goes on. Setting `interrupt` ends it with the rows that are
-    finished within `grace_seconds`. Raises `OrcError` where every row would fail the same: wrong usage, or a
+    A row that fails counts 0 and the rest goes on. An `interrupt` ends it with the rows that are
+    finished within its grace. Raises `OrcError` where every row would fail the same: wrong usage, or a
     journal that cannot be written.
     """
 
@@ -97,7 +95,7 @@ async def evaluate(
         told(row)
         return False
 
-    found = await until(rows, one, heard, at_once, interrupt, grace_seconds)
+    found = await until(rows, one, heard, at_once, interrupt)
     return Evaluation(name=name, rows=tuple(found[place] for place in sorted(found)), asked=len(rows))
 
 
@@ -110,8 +108,7 @@ async def race(
     tolerance: float | None = None,
     at_once: int = AT_ONCE,
     told: Callable[[int, float], None] = lambda rows, evidence: None,
-    interrupt: anyio.Event | None = None,
-    grace_seconds: float = 0.0,
+    interrupt: Interrupt | None = None,
 ) -> tuple[Evaluation, Evaluation, Betting]:
     """Both on the same rows until it is known which is better, or that they differ by at most `tolerance`.
 
@@ -136,7 +133,7 @@ async def race(
                 return True
         return False
 
-    await until(rows, one, decided, at_once, interrupt, grace_seconds)
+    await until(rows, one, decided, at_once, interrupt)
     ones, twos = tuple(one for one, _ in counted), tuple(two for _, two in counted)
     return (
         Evaluation(name=first[0], rows=ones, asked=len(rows)),

@@ -24,7 +24,7 @@ from llm_orc.errors import (
     ServerFailed,
 )
 from llm_orc.optimize.calls import Answer, Calls
-from llm_orc.optimize.stopping import Limits, Stop, Stopped, unpriced
+from llm_orc.optimize.stopping import INTERRUPTED, Limits, Stop, Stopped, unpriced
 
 __all__ = ["Account", "CostOf", "Limits", "Meter", "ProviderOf", "Stop", "Stopped"]
 
@@ -112,8 +112,8 @@ class Meter:
             self.stop = None
 
     def end(self, stop: Stop) -> None:
-        """Send nothing more; the first reason counts."""
-        self.stop = self.stop or stop
+        """Send nothing more; the first reason counts, unless the user wants an end."""
+        self.stop = stop if stop is INTERRUPTED else self.stop or stop
 
     def end_if(self, stop: Stop | None) -> None:
         """The same where there is a reason."""

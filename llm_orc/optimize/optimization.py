@@ -8,16 +8,16 @@ from math import ceil
 from pathlib import Path
 from typing import Literal
 
-import anyio
-
 from llm_orc.optimize.dataset import Row, Split
 from llm_orc.optimize.failing import Failing, failing_on, refuse_failing
+from llm_orc.optimize.interruptible import interruptible
 from llm_orc.optimize.ledger import Judged, Ledger
 from llm_orc.optimize.meter import Limits, Meter, Stop, Stopped
 from llm_orc.optimize.prompting import State, fingerprint, size
 from llm_orc.optimize.search import RACED, Search, judge_all
 from llm_orc.optimize.search_plan import Plan
 from llm_orc.optimize.statistics import Difference, difference, mean
+from llm_orc.optimize.stopping import Interrupt
 
 Verdict = Literal["better", "no gain", "not proven", "no claim", "stopped"]
 """`better`: proven on held-out rows. `no gain`: no candidate beat the baseline on the validation rows.
@@ -108,19 +108,10 @@ class Optimization:
         self._baseline: float | None = None
         self._best: float | None = None
 
-    async def run(
-        self, limits: Limits, interrupt: anyio.Event | None = None, grace_seconds: float = 0.0
-    ) -> Findings:
-        """Search and test; ends early, with what is known by then, at a limit or when `interrupt` is set.
-
-        What is under way then may end within `grace_seconds`.
-        """
-        async with anyio.create_task_group() as tasks:
-            if interrupt is not None:
-                tasks.start_soon(self._watch, interrupt, grace_seconds)
-            findings = await self._findings(limits)
-            tasks.cancel_scope.cancel()
-        return findings
+    async def run(self, limits: Limits, interrupt: Interrupt | None = None) -> Findings:
+        """Search and test; ends early, with what is known by then, at a limit or when it is interrupted."""
+        async with interruptible(interrupt or Interrupt(), self._meter, lambda: [self._ledger.trials]):
+            return await self._findings(limits)
 
     def progress(self) -> Progress:
         """Where it stands now."""
@@ -144,13 +135,6 @@ class Optimization:
     @property
     def _meter(self) -> Meter:
         return self._ledger.trials.meter
-
-    async def _watch(self, interrupt: anyio.Event, grace_seconds: float) -> None:
-        await interrupt.wait()
-        self._meter.end(Stop(
-            message="interrupted", exit_code=130, hint="the same command goes on where it stopped"
-        ))  # fmt: skip
-        await self._ledger.trials.finish(grace_seconds)
 
     async def _findings(self, limits: Limits) -> Findings:
         origin = self._search.origin

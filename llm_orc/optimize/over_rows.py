@@ -8,6 +8,7 @@ from typing import TypeVar
 import anyio
 
 from llm_orc.errors import OrcError
+from llm_orc.optimize.stopping import Interrupt
 
 AT_ONCE = 8
 R = TypeVar("R")
@@ -25,15 +26,14 @@ async def until(
     ask: Callable[[int, R], Awaitable[T]],
     enough: Callable[[int, T], bool],
     at_once: int = AT_ONCE,
-    interrupt: anyio.Event | None = None,
-    grace_seconds: float = 0.0,
+    interrupt: Interrupt | None = None,
 ) -> dict[int, T]:
-    """What `ask` said of rows, by their place, until `enough` says so of an answer or `interrupt` is set.
+    """What `ask` said of rows, by their place, until `enough` says so of an answer or it is interrupted.
 
-    What is asked then is cancelled, after an interrupt when it has not ended within `grace_seconds`. Raises
-    the first `OrcError`.
+    What is asked then is cancelled, after an interrupt when it has had its grace. Raises the first
+    `OrcError`.
     """
-    interrupt = interrupt or anyio.Event()
+    interrupt = interrupt or Interrupt()
     found: dict[int, T] = {}
     failures: list[OrcError] = []
     limit = anyio.CapacityLimiter(at_once)
@@ -41,7 +41,7 @@ async def until(
     async def one(place: int, row: R) -> None:
         try:
             async with limit:
-                if not interrupt.is_set():
+                if not interrupt.asked.is_set():
                     found[place] = await ask(place, row)
         except OrcError as error:
             failures.append(error)
@@ -50,9 +50,8 @@ async def until(
         if place in found and enough(place, found[place]):
             everything.cancel_scope.cancel()
 
-    async def watch(event: anyio.Event) -> None:
-        await event.wait()
-        await anyio.sleep(grace_seconds)
+    async def watch(interrupt: Interrupt) -> None:
+        await interrupt.grace()
         everything.cancel_scope.cancel()
 
     async with anyio.create_task_group() as everything:

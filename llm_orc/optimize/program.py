@@ -10,7 +10,7 @@ import inspect
 import linecache
 import sys
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, TypeVar
 
 import dspy
@@ -26,9 +26,11 @@ from llm_orc.optimize.slots import Layout, Slot
 from llm_orc.optimize.trials import Exploring, Ran, Trials
 
 T = TypeVar("T")
+Wordings = Mapping[str, Collection[str]]
+"""Agent -> system prompts."""
 NO_PROMPT = "Do what the message asks for."
 """Stands for a system prompt that is not there, or blank: DSPy would make one up."""
-MEMBERS = frozenset(dir(dspy.Module)) | {"held", "layout", "placed", "portal", "state", "trials"}
+MEMBERS = frozenset(dir(dspy.Module)) | {"held", "layout", "placed", "given", "portal", "state", "trials"}
 """Names that no agent's predictor may have."""
 
 
@@ -51,7 +53,8 @@ def in_loop(portal: BlockingPortal, work: Callable[..., Awaitable[T]], *given: A
 
 class EnsembleProgram(dspy.Module):  # type: ignore[misc]  # DSPy has no types
     """Runs the ensemble with what its predictors say. `held` is the state that it starts from; agents that
-    are not `open` stay as they are there, and DSPy does not see them."""
+    are not `open` stay as they are there, and DSPy does not see them. `given` are the user's own wordings by
+    agent: they are run as they were written."""
 
     def __init__(
         self,
@@ -60,19 +63,21 @@ class EnsembleProgram(dspy.Module):  # type: ignore[misc]  # DSPy has no types
         open_agents: Collection[str],
         trials: Trials,
         portal: BlockingPortal,
+        given: Wordings,
     ) -> None:
         super().__init__()
         self.layout = layout
         self.held = held
         self.trials = trials
         self.portal = portal
+        self.given = given
         for slot in layout.slots:
             if slot.agent in open_agents:
                 setattr(self, slot.attribute, _predictor(slot, held[slot.agent]))
 
     def deepcopy(self) -> EnsembleProgram:
         """A copy that shares nothing with this: DSPy's share their signatures, which InferRules changes."""
-        copied = type(self)(self.layout, self.held, (), self.trials, self.portal)
+        copied = type(self)(self.layout, self.held, (), self.trials, self.portal, self.given)
         for slot, predictor in self.placed():
             setattr(copied, slot.attribute, _copied(slot, predictor))
         return copied
@@ -88,8 +93,11 @@ class EnsembleProgram(dspy.Module):  # type: ignore[misc]  # DSPy has no types
         """How the agents would be prompted by the file that this program is written back to."""
         return {
             **self.held,
-            **{slot.agent: _read(slot, p, self.held[slot.agent]) for slot, p in self.placed()},
+            **{slot.agent: _read(slot, p, self._written(slot.agent)) for slot, p in self.placed()},
         }
+
+    def _written(self, agent: str) -> tuple[str, ...]:
+        return self.held[agent].system_prompt, *self.given.get(agent, ())
 
     def forward(self, **fields: JsonValue) -> Any:  # noqa: ANN401 - a dspy.Prediction
         inputs = {name: fields[field] for name, field in self.layout.inputs.items()}
@@ -113,7 +121,12 @@ class EnsembleProgram(dspy.Module):  # type: ignore[misc]  # DSPy has no types
 
 
 def program_of(
-    layout: Layout, held: State, open_agents: Collection[str], trials: Trials, portal: BlockingPortal
+    layout: Layout,
+    held: State,
+    open_agents: Collection[str],
+    trials: Trials,
+    portal: BlockingPortal,
+    given: Wordings = MappingProxyType({}),
 ) -> EnsembleProgram:
     """The program of a state. Its class is made for the ensemble: proposers read the source of it."""
     kind = type(layout.name, (EnsembleProgram,), {"__doc__": layout.description, "__qualname__": layout.name})
@@ -124,7 +137,7 @@ def program_of(
     sys.modules[module.__name__] = module
     source = pseudo_code(layout)
     linecache.cache[module.__file__] = (len(source), None, source.splitlines(keepends=True), module.__file__)
-    program: EnsembleProgram = kind(layout, held, open_agents, trials, portal)
+    program: EnsembleProgram = kind(layout, held, open_agents, trials, portal, given)
     return program
 
 
@@ -181,22 +194,25 @@ def _example(slot: Slot, demo: Demo) -> Any:  # noqa: ANN401
     return example
 
 
-def _read(slot: Slot, predictor: Any, held: Prompting) -> Prompting:  # noqa: ANN401
+def _read(slot: Slot, predictor: Any, written: Collection[str]) -> Prompting:  # noqa: ANN401
     return Prompting(
-        system_prompt=_system_prompt(predictor.signature.instructions, held.system_prompt),
+        system_prompt=_system_prompt(predictor.signature.instructions, written),
         demos=tuple(demo for each in predictor.demos if (demo := _demo(slot, each)) is not None),
     )
 
 
-def _system_prompt(instructions: str, held: str) -> str:
+def _system_prompt(instructions: str, written: Collection[str]) -> str:
     """The author's own bytes where DSPy changed nothing: it unindents, and turns tabs into spaces."""
-    if instructions == _as_dspy_has_it(held):
-        return held
-    return instructions.rstrip("\n")
+    own = (text for text in written if _as_dspy_has_it(text) == _as_dspy_has_it(instructions))
+    return next(own, instructions.rstrip("\n"))
 
 
 def _as_dspy_has_it(system_prompt: str) -> str:
-    return inspect.cleandoc(system_prompt) or NO_PROMPT
+    """Every copy of a signature is cleaned again, which may find more to clean."""
+    cleaned = inspect.cleandoc(system_prompt)
+    while cleaned != (system_prompt := inspect.cleandoc(cleaned)):
+        cleaned = system_prompt
+    return cleaned or NO_PROMPT
 
 
 def _demo(slot: Slot, example: Any) -> Demo | None:  # noqa: ANN401

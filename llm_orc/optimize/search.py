@@ -100,7 +100,7 @@ class Search:
         engine: Any = Silent() if plan.proposer is None else Proposer(plan.proposer, meter, portal)
         lm = language_model("agents", engine)
         making = self._making(layout, portal, lm, engine)
-        student = program_of(layout, state, open_agents, self._ledger.trials, portal)
+        student = program_of(layout, state, open_agents, self._ledger.trials, portal, plan.instructions or {})
         try:
             with optimizers.context(lm, plan.at_once):
                 found: State = optimizers.OPTIMIZERS[name](making, student).state()

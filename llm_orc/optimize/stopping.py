@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import anyio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,25 @@ class Stop:
     message: str
     exit_code: int
     hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interrupt:
+    """The user's wish to end. Once `asked` is set nothing more begins, and what is under way may still end
+    within `grace_seconds`, or until `cancel` is set."""
+
+    asked: anyio.Event = field(default_factory=anyio.Event)
+    cancel: anyio.Event = field(default_factory=anyio.Event)
+    grace_seconds: float = 0.0
+
+    async def grace(self) -> None:
+        """Returns when what is under way has had its time."""
+        await self.asked.wait()
+        with anyio.move_on_after(self.grace_seconds):
+            await self.cancel.wait()
+
+
+INTERRUPTED = Stop(message="interrupted", exit_code=130, hint="the same command goes on where it stopped")
 
 
 def unpriced(model: str) -> Stop:

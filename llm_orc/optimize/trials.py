@@ -16,6 +16,7 @@ from llm_orc.domain.model import Model
 from llm_orc.domain.outcome import Answered, Cause, Failed, Outcome, RunResult
 from llm_orc.optimize.meter import Account, Meter, ProviderOf, Stopped
 from llm_orc.optimize.prompting import State, applied, as_loaded, fingerprint, state_of
+from llm_orc.optimize.stopping import INTERRUPTED
 
 Shown = Sequence[tuple[JsonObject, JsonValue]]
 """What an agent saw, by variable, and what it answered: once, or once per item of a fan-out."""
@@ -122,12 +123,14 @@ class Trials:
             raise Stopped
         return result
 
-    async def finish(self, seconds: float) -> None:
-        """Let what is under way end within so many seconds, then end it; what was answered is kept."""
-        with anyio.move_on_after(seconds):
-            while self._scopes:
-                self._quieter = anyio.Event()
-                await self._quieter.wait()
+    async def quiet(self) -> None:
+        """Returns when no run is under way."""
+        while self._scopes:
+            self._quieter = anyio.Event()
+            await self._quieter.wait()
+
+    def abandon(self) -> None:
+        """End the runs that are under way; what was answered is kept."""
         for scope in tuple(self._scopes):
             scope.cancel()
 
@@ -158,7 +161,7 @@ class Trials:
 
     async def _in_scope(self, ensemble: Ensemble, inputs: JsonObject, account: Account) -> RunResult | None:
         """None where the run was abandoned."""
-        if self.meter.stop is not None and self.meter.stop.exit_code == 130:
+        if self.meter.stop is INTERRUPTED:
             return None
         with anyio.CancelScope() as scope:
             self._scopes.add(scope)

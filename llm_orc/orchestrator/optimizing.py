@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-import anyio
-
 from llm_orc.domain.completion import Usage
 from llm_orc.domain.edit import Edit, FileChange
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm
@@ -27,6 +25,7 @@ from llm_orc.optimize.metrics import Judging, Metric, check_rows, metric_of
 from llm_orc.optimize.optimization import Findings, Optimization, Progress
 from llm_orc.optimize.prompting import State, state_json, state_of
 from llm_orc.optimize.search_plan import Plan
+from llm_orc.optimize.stopping import Interrupt
 from llm_orc.optimize.trials import Runner, Trials
 from llm_orc.orchestrator import AS_THE_FILE_SAYS, Orchestrator
 from llm_orc.orchestrator.completing import completed, has_choice
@@ -141,7 +140,7 @@ class Optimizing:
         folder: Path,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         told: Callable[[Progress], None] = lambda progress: None,
-        interrupt: anyio.Event | None = None,
+        interrupt: Interrupt | None = None,
     ) -> Optimized:
         """Search, test, and work out what becomes of the file. Nothing but the folder is written.
 
@@ -161,7 +160,7 @@ class Optimizing:
             ledger = Ledger(trials, scoring, lambda: heard[0].noticed(), plan.accept)
             optimization = Optimization(plan, parts, ledger, folder / "dspy.log", told)
             heard.append(optimization)
-            findings = await optimization.run(limits, interrupt, self.orchestrator.grace_seconds)
+            findings = await optimization.run(limits, interrupt)
             changes, refused = self._changes(findings.best)
             return Optimized(
                 ensemble=self.ensemble.name,

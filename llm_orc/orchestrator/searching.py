@@ -103,7 +103,7 @@ def read_instructions(path: Path, agents: Sequence[str]) -> dict[str, tuple[str,
             raise UsageFailed(
                 f"{path}: no agent {agent!r} is optimized", hint=f"there are {', '.join(agents)}"
             )
-        if not isinstance(texts, list) or not all(isinstance(each, str) and each for each in texts):
+        if not isinstance(texts, list) or not all(isinstance(each, str) and each.strip() for each in texts):
             raise UsageFailed(f"{path}: instructions are a list of texts, or one for each agent")
     listed = {
         agent: tuple(str(each) for each in texts) for agent, texts in found.items() if isinstance(texts, list)

@@ -13,6 +13,7 @@ from llm_orc.optimize.calls import Calls
 from llm_orc.optimize.dataset import Row, Split
 from llm_orc.optimize.estimate import CHANCES, Dry, DryRunner, Foreseen, foreseen, guessing
 from llm_orc.optimize.failing import Failing, failing, refuse_failing
+from llm_orc.optimize.interruptible import interruptible
 from llm_orc.optimize.judging import Judge
 from llm_orc.optimize.ledger import Ledger
 from llm_orc.optimize.meter import Limits, Meter, Stop, Stopped
@@ -21,6 +22,7 @@ from llm_orc.optimize.optimization import Measured, Progress, measured
 from llm_orc.optimize.prompting import state_of
 from llm_orc.optimize.search import judge_all
 from llm_orc.optimize.statistics import Difference, difference
+from llm_orc.optimize.stopping import Interrupt
 from llm_orc.optimize.trials import Runner, Trials
 from llm_orc.optimize.tuning import Knob, Point, Settings, front, tune
 from llm_orc.orchestrator.completing import completed, llm_works, priced, with_one_context
@@ -101,6 +103,7 @@ class Tuning:
         seed: int,
         at_once: int,
         told: Callable[[Progress], None],
+        interrupt: Interrupt,
     ) -> Tuned:
         """Search on the validation rows, then try the front on the held-out ones."""
         optimizing = self._optimizing
@@ -117,7 +120,8 @@ class Tuning:
                 return optimizing.runner()
 
             measuring = _Measuring(self, meter, scoring, runner_of, at_once, told)
-            found = await measuring.search(parts, trials, seed)
+            async with interruptible(interrupt, meter, lambda: [beside, *measuring.trials]):
+                found = await measuring.search(parts, trials, seed)
             runs = [run for ledger in measuring.ledgers.values() for run in ledger.all()]
             return Tuned(
                 points=found.points,
@@ -195,6 +199,11 @@ class _Measuring:
         self._told = told
         self._baseline: float | None = None
         self._best = 0.0
+
+    @property
+    def trials(self) -> list[Trials]:
+        """Of all settings so far."""
+        return [ledger.trials for ledger in self.ledgers.values()]
 
     async def search(self, parts: Split, trials: int, seed: int) -> Found:
         """Search on the validation rows, then try the front on the held-out ones."""

@@ -228,6 +228,8 @@ def test_an_interrupt_prints_what_is_finished(echo):
         assert line.startswith("e.yaml: 1/4 rows"), line
         appeared(echo.folder / "began")
         process.send_signal(signal.SIGINT)
+        # What is under way would still have some seconds.
+        process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
     (found,) = json.loads(out)["candidates"]

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from signal import SIGINT, SIGKILL, Signals
+from signal import SIGINT, SIGKILL, SIGTERM, Signals
 from typing import Any
 
 import pytest
@@ -115,7 +115,7 @@ def test_an_estimate_asks_no_model(solve: CommandLine):
 @pytest.mark.parametrize("sent", [SIGINT, SIGKILL], ids=["ctrl-c", "kill"])
 def test_what_was_paid_for_survives(sent: Signals, llm_orc: CommandLine):
     agent = {"name": "labeller", "model": {"provider": "scripted", "name": "m"},
-             "options": {"answers": ["red"], "delay_seconds": 0.2}}  # fmt: skip
+             "options": {"answers": ["red"], "delay_seconds": 0.08}}  # fmt: skip
     llm_orc.ensemble(agent)
     llm_orc.file("rows.jsonl", "\n".join(json.dumps(row) for row in colour_rows(60)))
     command = ("optimize", "e.yaml", "--trainset", "rows.jsonl")
@@ -133,6 +133,28 @@ def test_what_was_paid_for_survives(sent: Signals, llm_orc: CommandLine):
 
     again = json.loads(llm_orc(*command, "--max-calls", "150", "--quiet", "--json").stdout)
     assert again["calls"]["from_journal"] >= again["rows"]["validation"]
+
+
+def test_tuning_that_is_interrupted_shows_what_it_found(llm_orc: CommandLine):
+    agent = {"name": "labeller", "model": {"provider": "scripted", "name": "m"},
+             "options": {"answers": ["red"], "delay_seconds": 0.08}}  # fmt: skip
+    llm_orc.ensemble(agent)
+    before = (llm_orc.folder / "e.yaml").read_text(encoding="utf-8")
+    llm_orc.file("rows.jsonl", "\n".join(json.dumps(row) for row in colour_rows(60)))
+    command = ("optimize", "e.yaml", "--trainset", "rows.jsonl", "--tune", "temperature", "--pick", "1")
+    with llm_orc.started(*command) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "before 0." in line:
+                break
+        process.send_signal(SIGINT)
+        process.send_signal(SIGTERM)  # the runs under way are not waited for
+        out, err = process.communicate()
+    assert process.returncode == 130, err
+    assert "the same command goes on where it stopped" in err
+    assert "settings tried" in out
+    assert "nothing was written" in err
+    assert (llm_orc.folder / "e.yaml").read_text(encoding="utf-8") == before
 
 
 def test_an_ensemble_of_the_package_is_not_changed(solve: CommandLine):

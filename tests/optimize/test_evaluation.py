@@ -18,6 +18,7 @@ from llm_orc.optimize.dataset import Row
 from llm_orc.optimize.evaluation import Invoke, evaluate, race
 from llm_orc.optimize.judging import Judge, judge_inputs, verdict
 from llm_orc.optimize.metrics import metric_of
+from llm_orc.optimize.stopping import Interrupt
 from llm_orc.providers.scripted import Reply, Scripted
 
 from .cases import row
@@ -117,7 +118,7 @@ async def test_no_more_rows_are_in_flight_than_allowed():
 
 
 async def test_an_interrupt_keeps_what_is_finished():
-    interrupt = anyio.Event()
+    interrupt = Interrupt()
 
     async def answer(request: Request) -> str:
         if asked(request) != "a":
@@ -128,7 +129,7 @@ async def test_an_interrupt_keeps_what_is_finished():
     async with orchestrator:
         found = await evaluate(
             "e", [row(n, "no") for n in "abc"], invoke, EXACT,
-            told=lambda done: interrupt.set(), interrupt=interrupt,
+            told=lambda done: interrupt.asked.set(), interrupt=interrupt,
         )  # fmt: skip
     assert ([r.row.id for r in found.rows], found.asked) == (["a"], 3)
 

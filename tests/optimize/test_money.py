@@ -16,6 +16,7 @@ from llm_orc.domain.completion import Choice, Completion, Request, Usage
 from llm_orc.errors import OrcError, RateLimited, Unreachable
 from llm_orc.optimize.meter import Limits
 from llm_orc.optimize.optimization import Findings
+from llm_orc.optimize.stopping import Interrupt
 from llm_orc.orchestrator.optimizing import Optimizing, parted
 from llm_orc.orchestrator.searching import OPTIMIZERS, Wish, plan_of
 from llm_orc.providers.scripted import Scripted
@@ -164,7 +165,7 @@ async def test_an_interrupt_ends_what_is_under_way_and_keeps_the_best(path: Path
         plan = plan_of(Wish(optimizer="random-search"), orchestrator, optimizing.agents, 80)
         folder = optimizing.folder(plan, parts, "exact")
         with anyio.fail_after(20):
-            done = await optimizing.run(plan, parts, "exact", folder, interrupt=model_asked)
+            done = await optimizing.run(plan, parts, "exact", folder, interrupt=Interrupt(asked=model_asked))
 
     assert done.findings.stop is not None
     assert done.findings.stop.exit_code == 130

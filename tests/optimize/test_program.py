@@ -88,6 +88,20 @@ def layout_of_one() -> Layout:
     )  # fmt: skip
 
 
+@given(st.text(alphabet="a \t\n").filter(str.strip))
+def test_wordings_of_the_user_are_run_as_they_were_written(wording: str):
+    nothing: Any = None
+    held = {"a": Prompting(system_prompt="Old.")}
+    given_ = {"a": (wording.rstrip("\n"),)}
+    made = program_of(layout_of_one(), held, ["a"], nothing, BlockingPortal.__new__(BlockingPortal), given_)
+    (predictor,) = made.predictors()
+
+    predictor.signature = predictor.signature.with_instructions(*given_["a"])
+
+    found = made.deepcopy().state()["a"].system_prompt
+    assert found == wording.rstrip("\n")
+
+
 def test_copies_share_nothing_that_an_optimizer_changes(names: tuple[Layout, dict[str, Prompting]]):
     layout, state = names
     original = program(layout, state)
