@@ -1,4 +1,5 @@
-"""Runs a command in a fork. Each process of the suite starts one to fork from, at its first command."""
+"""Runs a command in a fork. Each process of the suite starts one to fork from, at its first command, and
+another at its first `optimize`, which has DSPy in memory."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from typing import BinaryIO
 
 SERVER = Path(__file__).with_name("server.py")
 SECONDS = 60.0
+DSPY = ("dspy",)
 PIPE_BYTES = 1 << 16
 """What a pipe holds before anybody reads."""
 
@@ -23,7 +25,7 @@ SHIM = """\
 #!{python} -IS
 import json, os, socket, sys
 connection = socket.socket(socket.AF_UNIX)
-connection.connect({server!r})
+connection.connect({dspy!r} if sys.argv[1:2] == ["optimize"] else {server!r})
 request = {{"arguments": sys.argv[1:], "folder": os.getcwd(), "environment": dict(os.environ)}}
 socket.send_fds(connection, [json.dumps(request).encode()], [0, 1, 2])
 _, code = connection.makefile()
@@ -44,7 +46,7 @@ def run(
         tempfile.TemporaryFile() as err,
         socket.socket(socket.AF_UNIX) as connection,
     ):
-        connection.connect(server())
+        connection.connect(server(*DSPY) if arguments[:1] == ("optimize",) else server())
         request = {"arguments": arguments, "folder": str(folder), "environment": environment}
         files = [file.fileno() for file in (given, out, err)]
         socket.send_fds(connection, [json.dumps(request).encode()], files)
@@ -75,18 +77,18 @@ def reading(content: bytes | None) -> BinaryIO:
 def shim(folder: Path) -> Path:
     """Write `llm-orc` into a folder: a command that runs in a fork, and ends as that does."""
     path = folder / "llm-orc"
-    path.write_text(SHIM.format(python=sys.executable, server=server()), encoding="utf-8")
+    path.write_text(SHIM.format(python=sys.executable, server=server(), dspy=server(*DSPY)), encoding="utf-8")
     path.chmod(0o755)
     return path
 
 
 @cache
-def server() -> str:
+def server(*more: str) -> str:
     """The path of its socket. It ends with this process."""
     folder = tempfile.TemporaryDirectory(prefix="llm-orc-")
     path = f"{folder.name}/forks"
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.forks.server", path], cwd=SERVER.parents[2], text=True,
+        [sys.executable, "-m", "tests.forks.server", path, *more], cwd=SERVER.parents[2], text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
     )  # fmt: skip
     atexit.register(folder.cleanup)

@@ -1,4 +1,4 @@
-"""The process that is forked. Takes the path of the socket that it listens on.
+"""The process that is forked. Takes the path of the socket that it listens on, and `dspy` to load that too.
 
 For each request it gets a folder, an environment, arguments and three files, and answers with the process and
 how that ended.
@@ -27,11 +27,14 @@ LATER = ("llm_orc.__main__", "llm_orc.optimize.")
 """What only few commands load, and for seconds."""
 
 
-def load() -> None:
+def load(and_dspy: bool) -> None:
     """What commands load once they are under way."""
     for module in pkgutil.walk_packages(llm_orc.__path__, "llm_orc."):
         if not module.name.startswith(LATER):
             import_module(module.name)
+    if and_dspy:
+        import_module("llm_orc.optimize.optimizers")
+        import_module("optuna")
     import_module("anyio._backends._asyncio")
 
 
@@ -98,7 +101,7 @@ if __name__ == "__main__":
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(sys.argv[1])
         listening.listen(64)
-        load()
+        load(sys.argv[2:] == ["dspy"])
         gc.collect()
         gc.freeze()
         sys.stdout.write("ready\n")
