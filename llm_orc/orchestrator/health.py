@@ -30,7 +30,7 @@ from llm_orc.spec.locate import list_ensembles, records_path, user_config_dir
 from llm_orc.spec.settings import Settings
 from llm_orc.spec.shipped import shipped
 
-LIMIT_SECONDS = 12.0
+LIMIT_SECONDS = 20.0
 """After that an examination that has no result is given up."""
 
 _PROBLEMS = 5

@@ -114,14 +114,14 @@ async def test_a_code_says_more_than_a_status(openai, faulty_server, status, bod
 @pytest.mark.parametrize(
     ("headers", "low", "high"),
     [
-        ({"retry-after": "7"}, 7, 7),
-        ({"retry-after": "7", "retry-after-ms": "250"}, 0.25, 0.25),
-        ({"retry-after": formatdate(time() + 3600, usegmt=True)}, 2400, 3600),
-        ({"retry-after": formatdate(time() - 100, usegmt=True)}, 0, 0),
+        (lambda now: {"retry-after": "7"}, 7, 7),
+        (lambda now: {"retry-after": "7", "retry-after-ms": "250"}, 0.25, 0.25),
+        (lambda now: {"retry-after": formatdate(now + 3600, usegmt=True)}, 2400, 3600),
+        (lambda now: {"retry-after": formatdate(now - 100, usegmt=True)}, 0, 0),
     ],
 )
 async def test_too_many_requests_say_how_long_to_wait(openai, faulty_server, headers, low, high):
-    faulty_server.script(Reply(status=429, headers=headers, body={}))
+    faulty_server.script(Reply(status=429, headers=headers(time()), body={}))
 
     error = await failure(openai)
 
