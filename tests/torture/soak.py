@@ -12,6 +12,7 @@ import json
 import math
 import os
 import sys
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,13 +77,24 @@ agents: [{name: a, prompt: "FAIL", retries: {max: 0}}, {name: b, depends_on: [a]
 """
 
 
-@dataclass(frozen=True)
-class Point:
-    """After so many agents: resident memory in MiB, and open files."""
+class Measured:
+    """After so many agents: resident memory in MiB, and open files. Its own memory does not grow."""
 
-    agents: int
-    memory: float
-    files: int
+    def __init__(self) -> None:
+        room = POINTS + AT_ONCE
+        self.count = 0
+        self.agents = array("q", [0] * room)
+        self.memory = array("d", [0.0] * room)
+        self.files = array("q", [0] * room)
+
+    def add(self, agents: int) -> None:
+        """What the process holds now, garbage left out."""
+        gc.collect()
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        self.agents[self.count] = agents
+        self.memory[self.count] = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+        self.files[self.count] = sum(1 for _ in Path("/proc/self/fd").iterdir())
+        self.count += 1
 
 
 def main() -> None:
@@ -91,16 +103,18 @@ def main() -> None:
     options, _ = parser.parse_known_args()
     began = perf_counter()
     with TemporaryDirectory(prefix="llm-orc-soak-") as folder:
-        points = anyio.run(soak, make_project(Path(folder)), options.agents)
+        measured = anyio.run(soak, make_project(Path(folder)), options.agents)
         recorded = (Path(folder) / ".llm-orc" / "runs.db").stat().st_size / 2**20
-    looked_at = [point for point in points if point.agents >= WARM_UP * options.agents]
-    memory = trend([p.agents for p in looked_at], [p.memory for p in looked_at])
-    files = trend([p.agents for p in looked_at], [float(p.files) for p in looked_at])
-    last = points[-1]
-    print(f"{last.agents} agents in {perf_counter() - began:.0f} s; the journal has {recorded:.0f} MiB")
-    print(f"memory: {looked_at[0].memory:.1f} MiB after the warm-up, {last.memory:.1f} at the end")
+    end = measured.count
+    first = next(place for place in range(end) if measured.agents[place] >= WARM_UP * options.agents)
+    agents, memories, opened = (
+        each[first:end] for each in (measured.agents, measured.memory, measured.files)
+    )
+    memory, files = trend(agents, memories), trend(agents, opened)
+    print(f"{agents[-1]} agents in {perf_counter() - began:.0f} s; the journal has {recorded:.0f} MiB")
+    print(f"memory: {memories[0]:.1f} MiB after the warm-up, {memories[-1]:.1f} at the end")
     print(f"  slope {memory} MiB per 100,000 agents")
-    print(f"open files: {looked_at[0].files} after the warm-up, {last.files} at the end; slope {files}")
+    print(f"open files: {opened[0]} after the warm-up, {opened[-1]} at the end; slope {files}")
     if memory.least > ROUNDING or files.least > ROUNDING:
         print("it grows")
         sys.exit(1)
@@ -116,10 +130,10 @@ def make_project(folder: Path) -> Path:
     return folder
 
 
-async def soak(folder: Path, agents: int) -> list[Point]:
+async def soak(folder: Path, agents: int) -> Measured:
     """Run until so many agents have ended, a few runs at once."""
     finished = 0
-    points: list[Point] = []
+    measured = Measured()
     chance = Random(1)
     provider = Scripted(answer(chance))
 
@@ -140,13 +154,13 @@ async def soak(folder: Path, agents: int) -> list[Point]:
                 await orchestrator.invoke(ensemble, f"input {chance.random()}", observers=[count])
                 # It keeps every request, for tests.
                 provider.requests.clear()
-                if finished >= len(points) * agents / POINTS:
-                    points.append(measured(finished))
+                if finished >= measured.count * agents / POINTS:
+                    measured.add(finished)
 
         async with anyio.create_task_group() as tasks:
             for _ in range(AT_ONCE):
                 tasks.start_soon(work)
-    return points
+    return measured
 
 
 def answer(chance: Random):
@@ -163,15 +177,6 @@ def answer(chance: Random):
         return f"{asked[:200]} ACCEPT. Answer: yes"
 
     return reply
-
-
-def measured(agents: int) -> Point:
-    """What the process holds, garbage left out."""
-    gc.collect()
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return Point(
-        agents, pages * os.sysconf("SC_PAGE_SIZE") / 2**20, len(list(Path("/proc/self/fd").iterdir()))
-    )
 
 
 @dataclass(frozen=True)
