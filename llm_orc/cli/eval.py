@@ -104,6 +104,8 @@ def eval_(
     )  # fmt: skip
     if ab and baseline is not None:
         raise UsageFailed("--ab and --baseline: one of them")
+    if tolerance is not None and not ab and baseline is None:
+        raise UsageFailed("--tolerance is for --baseline and --ab", hint="give one of them, or leave it out")
     if junit_file is not None:
         refuse_unwritable(junit_file)
     before = None if baseline is None else read_baseline(baseline, metric)

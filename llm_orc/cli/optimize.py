@@ -19,7 +19,7 @@ from llm_orc.cli.optimize_tune import Options, Turning, names, refuse_ignored, t
 from llm_orc.cli.signals import search_interrupts
 from llm_orc.cli.write import print_json, refuse_unwritable
 from llm_orc.domain.text import safe
-from llm_orc.errors import OrcError
+from llm_orc.errors import OrcError, UsageFailed
 from llm_orc.orchestrator import Orchestrator
 
 if TYPE_CHECKING:
@@ -107,6 +107,8 @@ def optimize(
     for file in (output, lessons):
         if file is not None:
             refuse_unwritable(file)
+    if agents is not None and not names(agents):
+        raise UsageFailed("--agents names none", hint="leave it out to change all of them")
     refuse_ignored(click.get_current_context())
     options = Options(
         trainset=trainset, valset=valset, testset=testset, expected=expected, metric=metric,
@@ -123,6 +125,7 @@ def optimize(
 
 
 async def _optimize(ensemble: str, named: Sequence[str], wish: Wish, limits: Limits, options: Options) -> int:
+    from llm_orc.orchestrator.open_agents import unused_labels
     from llm_orc.orchestrator.optimized import record
     from llm_orc.orchestrator.optimizing import Optimizing, parted
     from llm_orc.orchestrator.searching import plan_of
@@ -131,14 +134,14 @@ async def _optimize(ensemble: str, named: Sequence[str], wish: Wish, limits: Lim
         optimizing = Optimizing(orchestrator, ensemble, named)
         if options.writes_in_place:
             optimizing.refuse_shipped()
-        for note in optimizing.notes:
-            click.echo(f"note: {safe(note)}", err=True)
+        _tell(optimizing.notes)
         if options.tuning is None:
             await optimizing.freeze_models()
         rows, validation, held_out = (
             () if file is None else told_apart(optimizing.rows(dataset_file(file), options.expected), file)
             for file in (options.trainset, options.valset, options.testset)
         )
+        _tell(unused_labels(optimizing.ensemble, optimizing.agents, rows))
         parts = parted(rows, wish.seed, validation, held_out)
         warn_of_leaks(parts)
         if options.tuning is not None:
@@ -159,6 +162,11 @@ async def _optimize(ensemble: str, named: Sequence[str], wish: Wish, limits: Lim
             found = await optimizing.run(plan, parts, options.metric, folder, limits, told, interrupt)
         report = record(found, plan, orchestrator.project)
         return _deliver(found, report, optimizing.path, orchestrator.project, options)
+
+
+def _tell(notes: Sequence[str]) -> None:
+    for note in notes:
+        click.echo(f"note: {safe(note)}", err=True)
 
 
 async def _estimate(

@@ -11,7 +11,7 @@ from typing import Self
 
 from llm_orc.domain.call_json import completion_json, completion_of
 from llm_orc.domain.completion import Completion
-from llm_orc.errors import JournalFailed
+from llm_orc.errors import JournalFailed, OrcError, UsageFailed
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS calls (
@@ -33,7 +33,8 @@ class Answer:
 
 
 class Calls:
-    """The answers of earlier runs of the same command, by key. Raises `JournalFailed`.
+    """The answers of earlier runs of the same command, by key. Raises `JournalFailed`, and `UsageFailed`
+    where another process has them.
 
     A call is on its way to the disk before its answer is used: it survives the process, and a power cut
     costs the last moments.
@@ -42,8 +43,12 @@ class Calls:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         try:
-            self._database = sqlite3.connect(":memory:" if path is None else path, check_same_thread=False)
+            self._database = sqlite3.connect(
+                ":memory:" if path is None else path, timeout=0, check_same_thread=False
+            )
             self._database.isolation_level = None
+            # Two searches that write into one journal would both pay for what neither has yet.
+            self._database.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=NORMAL")
             self._database.execute(_TABLE)
@@ -83,7 +88,12 @@ class Calls:
         count: int = self._database.execute("SELECT count(*) FROM calls").fetchone()[0]
         return count
 
-    def _failed(self, error: Exception) -> JournalFailed:
+    def _failed(self, error: Exception) -> OrcError:
+        if getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
+            return UsageFailed(
+                "the same search is under way in another process",
+                hint="wait until it ends; the same command then pays for nothing twice",
+            )
         return JournalFailed(
             f"cannot use {self._path}: {error}", hint="is the disk full or the file damaged? move it away"
         )

@@ -9,10 +9,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from llm_orc.domain.completion import Choice, Completion, Installed, Message, Request, Usage
-from llm_orc.domain.ensemble import Ensemble, Llm
+from llm_orc.domain.ensemble import Agent, Ensemble, Llm
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
-from llm_orc.domain.outcome import Answered, Effort, RunResult
+from llm_orc.domain.outcome import Answered, Effort, Outcome, RunResult
 from llm_orc.optimize.calls import Calls
 from llm_orc.optimize.dataset import Row, Split
 from llm_orc.optimize.ledger import Ledger
@@ -20,10 +20,13 @@ from llm_orc.optimize.meter import CostOf, Limits, Meter, ProviderOf
 from llm_orc.optimize.metrics import Metric, Scored
 from llm_orc.optimize.optimization import Optimization
 from llm_orc.optimize.search_plan import Plan
-from llm_orc.optimize.trials import Trials, Viewer
+from llm_orc.optimize.slots import composed_variable
+from llm_orc.optimize.trials import Shown, Trials
 
 CHANCES = (0.05, 0.5, 0.95)
 """How often an answer is right, in each of the dry runs: much of what is asked follows from that."""
+ITEMS = 3
+"""How many items a fan-out is expected to have, where nothing was run."""
 LETTERS_PER_TOKEN = 4
 WRITTEN = 60
 """Tokens of an answer where nothing is known, and of a proposed prompt four times as many."""
@@ -76,13 +79,12 @@ async def foresee(
     plan: Plan,
     split: Split,
     per_run: Mapping[str, int],
-    view: Viewer,
     cost_of: CostOf,
     limits: Limits,
 ) -> tuple[Foreseen, ...]:
     """One dry run for each of `CHANCES`. `per_run` is how many calls each llm agent makes in one run."""
     return tuple(
-        [await _dry_run(chance, ensemble, plan, split, per_run, view, cost_of, limits) for chance in CHANCES]
+        [await _dry_run(chance, ensemble, plan, split, per_run, cost_of, limits) for chance in CHANCES]
     )
 
 
@@ -92,14 +94,13 @@ async def _dry_run(
     plan: Plan,
     split: Split,
     per_run: Mapping[str, int],
-    view: Viewer,
     cost_of: CostOf,
     limits: Limits,
 ) -> Foreseen:
     dry = Dry()
     with Calls(None) as calls:
         meter = Meter(lambda model: dry, calls, limits, cost_of)
-        trials = Trials(ensemble, DryRunner(per_run), view, meter, at_once=plan.at_once)
+        trials = Trials(ensemble, DryRunner(per_run), dry_view, meter, at_once=plan.at_once)
         ledger = Ledger(trials, guessing(chance), accept=plan.accept)
         await Optimization(plan, split, ledger, Path("/dev/null")).run(limits)
     models = [work.models[0] for agent in ensemble.agents.values() if isinstance(work := agent.work, Llm)]
@@ -147,6 +148,17 @@ class DryRunner:
             run_id="", ensemble=ensemble.name, status="succeeded", output=said, agents=outcomes,
             usage=Usage(), cost_usd=0.0, started_at=0.0, duration_s=0.0, trace_id="",
         )  # fmt: skip
+
+
+def dry_view(agent: Agent, inputs: JsonObject, outcomes: Mapping[str, Outcome]) -> Shown:
+    """What an agent would be shown; no answer is there that a fan-out or `input_key` could look into."""
+    assert isinstance(agent.work, Llm)
+    outcome = outcomes[agent.name]
+    assert isinstance(outcome, Answered)
+    prompt, whole = agent.work.prompt, composed_variable(agent)
+    names = prompt.names - {"parameters"} if prompt is not None else (inputs if whole is None else (whole,))
+    values = {name: inputs.get(name, f"{name} of {agent.name}") for name in names}
+    return ((values, outcome.output),) * (ITEMS if agent.fan_out is not None else 1)
 
 
 def _messages(llm: Llm, name: str, inputs: JsonObject) -> tuple[Message, ...]:

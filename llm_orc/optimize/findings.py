@@ -79,6 +79,8 @@ def conclusion(findings: Findings, split: Split) -> str:
                 f"(p = {found.p:.2g}), which can show no less than {_points(_detectable(findings))}"
             )
         case "no gain":
+            if findings.tried < 2:
+                return "nothing was tried: there was no other prompt and no example that could be made"
             return "no candidate beat the file's own prompts on the validation rows"
         case "no claim":
             rows = len(split.train) + len(split.validation) + len(split.held_out)
@@ -96,8 +98,9 @@ def summary(report: Mapping[str, JsonValue], findings: Findings) -> list[str]:
         lines += ["", *_table(findings)]
     spent = report["calls"]
     assert isinstance(spent, Mapping)
+    tried = f"{findings.tried} candidate{'s' * (findings.tried != 1)}"
     lines += ["", (
-        f"{findings.tried} candidates, {spent['sent']} calls sent, {spent['from_journal']} from the journal, "
+        f"{tried}, {spent['sent']} calls sent, {spent['from_journal']} from the journal, "
         f"{dollars(report['cost_usd'])}"
     )]  # fmt: skip
     lines += [f"warning: {each.says}" for each in findings.failing]

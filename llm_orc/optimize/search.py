@@ -196,6 +196,8 @@ async def judge_all(ledger: Ledger, state: State, rows: Sequence[Row]) -> None:
 def chain_of(text: str, known: Collection[str]) -> tuple[str, ...]:
     """The optimizers of `"bootstrap -> gepa"`. Raises `UsageFailed`."""
     names = tuple(name.strip() for name in text.split("->"))
+    if not all(names):
+        raise UsageFailed(f"an optimizer is missing in {text!r}", hint='for example "bootstrap -> gepa"')
     for name in names:
         if name not in known:
             weights = {"finetune", "grpo", "bootstrap-finetune"}

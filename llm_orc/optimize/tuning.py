@@ -85,6 +85,7 @@ async def tune(
 
 
 def front(points: Sequence[Point]) -> tuple[Point, ...]:
-    """The points that no other dominates, the best first."""
-    kept = [point for point in points if not any(other.dominates(point) for other in points)]
+    """The points that no other dominates, the best first; the first of those that come to the very same."""
+    first = {(point.quality, point.cost, point.seconds): point for point in reversed(points)}
+    kept = [point for point in first.values() if not any(other.dominates(point) for other in points)]
     return tuple(sorted(kept, key=lambda point: (-point.quality, point.cost, point.seconds)))

@@ -16,6 +16,8 @@ from llm_orc.run.render import as_text
 KEYS = ("models", "temperature", "samples", "threshold", "demos")
 TEMPERATURES = (0.0, 0.3, 0.7, 1.0)
 SAMPLES = (1, 3, 5, 10, 20)
+HAVE_THEIR_OWN = ("best_of", "compare", "mux")
+"""Strategies whose temperature takes the place of the agent's."""
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 DEMOS = (0, 1, 2, 4, 8)
 
@@ -52,6 +54,9 @@ def _knob(
         case "models":
             names = [*(model.name for model in llm.models), *models]
             return Knob(agent=name, key="model", choices=tuple(dict.fromkeys(names)))
+        case "temperature" if "temperature" in settings or llm.strategy.type in HAVE_THEIR_OWN:
+            choices = _first(settings.get("temperature"), TEMPERATURES)
+            return Knob(agent=name, key="strategy.temperature", choices=choices)
         case "temperature":
             now = llm.models[0].sampling.temperature
             return Knob(agent=name, key="temperature", choices=_first(now, TEMPERATURES))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from llm_orc.domain.ensemble import Ensemble, Llm
 from llm_orc.errors import NotFound, UsageFailed
+from llm_orc.optimize.dataset import Row
 
 
 def left_alone(
@@ -24,6 +25,16 @@ def left_alone(
                 hint="optimize: false leaves it as it is; `llm-orc runs ab` compares wordings",
             )
     return kept, tuple(f"agent {name!r} has {what} and stays as it is" for name, what in several.items())
+
+
+def unused_labels(ensemble: Ensemble, agents: Sequence[str], rows: Sequence[Row]) -> tuple[str, ...]:
+    """A note for each agent whose labels can be no examples."""
+    labelled = {name for row in rows for name in row.labels}
+    return tuple(
+        f"the labels of agent {name!r} are not used: it runs once for each item, and learns from those"
+        for name in agents
+        if name in labelled and ensemble.agents[name].fan_out is not None
+    )
 
 
 def _several(ensemble: Ensemble, name: str) -> str:

@@ -17,7 +17,7 @@ from llm_orc.domain.outcome import RunResult
 from llm_orc.errors import InvalidFile, OrcError, RewriteRefused, UsageFailed
 from llm_orc.optimize.calls import Calls
 from llm_orc.optimize.dataset import Row, Split
-from llm_orc.optimize.estimate import Dry, Foreseen, foresee
+from llm_orc.optimize.estimate import ITEMS, Dry, Foreseen, foresee
 from llm_orc.optimize.judging import Judge
 from llm_orc.optimize.ledger import Ledger
 from llm_orc.optimize.meter import Account, Limits, Meter, ProviderOf
@@ -46,10 +46,8 @@ from llm_orc.spec.shipped import shipped
 
 __all__ = ["Optimized", "Optimizing", "parted"]
 
-VERSION = 2
+VERSION = 3
 """Part of every run's name: raised when the same command would search otherwise than before."""
-ITEMS = 3
-"""How many items a fan-out is expected to have, where nothing was run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +187,7 @@ class Optimizing:
         """What the search would take, without asking a model."""
         ensemble = self.ready()
         per_run = await self.calls_per_run(ensemble)
-        return await foresee(ensemble, plan, parts, per_run, viewed, cost_of, limits)
+        return await foresee(ensemble, plan, parts, per_run, cost_of, limits)
 
     async def calls_per_run(self, ensemble: Ensemble) -> dict[str, int]:
         """How many calls each llm agent makes in one run."""

@@ -23,27 +23,25 @@ def parted(
     if len(rows) < FEWEST:
         raise UsageFailed(f"{len(rows)} distinct rows are too few", hint=f"give {LEAST_ROWS} or more")
     unseen = 0.0 if held_out else _unseen(len(rows), len(rows) + len(validation))
-    train = 1 - unseen if validation else (1 - unseen) / 2
-    parts = split(rows, seed, train=train, validation=1 - unseen - train)
-    least = min(LEAST_ROWS, len(rows) // 2) if unseen else 0
-    if len(parts.held_out) < least or not parts.train or not (parts.validation or validation):
-        parts = _counted(shuffled(rows, seed), least, halved=not validation)
-    chosen = tuple(validation) or parts.validation
-    unseen_rows = tuple(held_out) or parts.held_out
-    told = leaked((*parts.train, *chosen), unseen_rows)
+    ordered = shuffled(rows, seed)
+    known = len(rows) - (_held_out(ordered, seed, unseen) if unseen else 0)
+    learning = known if validation else known // 2
+    chosen = tuple(validation) or ordered[learning:known]
+    unseen_rows = tuple(held_out) or ordered[known:]
+    told = leaked((*ordered[:learning], *chosen), unseen_rows)
     return Split(
-        train=parts.train,
+        train=ordered[:learning],
         validation=chosen,
         held_out=tuple(row for row in unseen_rows if row not in told),
         leaked=told,
     )
 
 
-def _counted(rows: Sequence[Row], held_out: int, *, halved: bool) -> Split:
-    """Few rows by their number: of shares on average one may come out empty, or too small for a claim."""
-    known = len(rows) - held_out
-    train = known // 2 if halved else known
-    return Split(train=tuple(rows[:train]), validation=tuple(rows[train:known]), held_out=tuple(rows[known:]))
+def _held_out(ordered: Sequence[Row], seed: int, share: float) -> int:
+    """How many at the end: whom the share falls on, so that more rows move few; enough of few for a claim."""
+    fallen = len(split(ordered, seed, train=1 - share, validation=0.0).held_out)
+    half = len(ordered) // 2
+    return min(max(fallen, min(LEAST_ROWS, half)), half)
 
 
 def _unseen(rows: int, known: int) -> float:

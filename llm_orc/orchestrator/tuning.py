@@ -11,7 +11,7 @@ from llm_orc.domain.ensemble import Ensemble, Llm
 from llm_orc.domain.json import JsonValue
 from llm_orc.optimize.calls import Calls
 from llm_orc.optimize.dataset import Row, Split
-from llm_orc.optimize.estimate import CHANCES, Dry, DryRunner, Foreseen, foreseen, guessing
+from llm_orc.optimize.estimate import CHANCES, Dry, DryRunner, Foreseen, dry_view, foreseen, guessing
 from llm_orc.optimize.failing import Failing, failing, refuse_failing
 from llm_orc.optimize.interruptible import interruptible
 from llm_orc.optimize.judging import Judge
@@ -23,7 +23,7 @@ from llm_orc.optimize.prompting import state_of
 from llm_orc.optimize.search import judge_all
 from llm_orc.optimize.statistics import Difference, difference
 from llm_orc.optimize.stopping import Interrupt
-from llm_orc.optimize.trials import Runner, Trials
+from llm_orc.optimize.trials import Runner, Trials, Viewer
 from llm_orc.optimize.tuning import Knob, Point, Settings, front, tune
 from llm_orc.orchestrator.completing import completed, llm_works, priced, with_one_context
 from llm_orc.orchestrator.knobs import knobs_of
@@ -88,7 +88,9 @@ class Tuning:
         dry = Dry()
         with Calls(None) as calls:
             meter = Meter(lambda model: dry, calls, limits, cost_of)
-            await _Measuring(self, meter, guessing(chance), runner_of, at_once).search(parts, trials, seed)
+            await _Measuring(self, meter, guessing(chance), runner_of, dry_view, at_once).search(
+                parts, trials, seed
+            )
         models = [model for llm in llm_works(self._optimizing.ensemble) for model in llm.models]
         return foreseen(chance, meter, [*models, *self._offered], cost_of)
 
@@ -119,7 +121,7 @@ class Tuning:
             async def runner_of(ensemble: Ensemble) -> Runner:
                 return optimizing.runner()
 
-            measuring = _Measuring(self, meter, scoring, runner_of, at_once, told)
+            measuring = _Measuring(self, meter, scoring, runner_of, viewed, at_once, told)
             async with interruptible(interrupt, meter, lambda: [beside, *measuring.trials]):
                 found = await measuring.search(parts, trials, seed)
             runs = [run for ledger in measuring.ledgers.values() for run in ledger.all()]
@@ -187,6 +189,7 @@ class _Measuring:
         meter: Meter,
         scoring: Metric,
         runner_of: Callable[[Ensemble], Awaitable[Runner]],
+        view: Viewer,
         at_once: int,
         told: Callable[[Progress], None] = lambda progress: None,
     ) -> None:
@@ -195,6 +198,7 @@ class _Measuring:
         self._meter = meter
         self._scoring = scoring
         self._runner_of = runner_of
+        self._view = view
         self._at_once = at_once
         self._told = told
         self._baseline: float | None = None
@@ -243,7 +247,7 @@ class _Measuring:
         if name not in self.ledgers:
             ensemble = self._tuning.as_loaded(settings)
             runner = await self._runner_of(ensemble)
-            trials = Trials(ensemble, runner, viewed, self._meter, at_once=self._at_once)
+            trials = Trials(ensemble, runner, self._view, self._meter, at_once=self._at_once)
             self.ledgers[name] = Ledger(trials, self._scoring, self._tell)
         ledger = self.ledgers[name]
         state = state_of(ledger.trials.ensemble, self._tuning.agents)

@@ -157,6 +157,21 @@ def test_tuning_that_is_interrupted_shows_what_it_found(llm_orc: CommandLine):
     assert (llm_orc.folder / "e.yaml").read_text(encoding="utf-8") == before
 
 
+def test_a_fan_out_is_estimated_and_its_labels_are_said_to_be_of_no_use(llm_orc: CommandLine):
+    model = {"provider": "scripted", "name": "m"}
+    llm_orc.ensemble(
+        {"name": "list", "model": model, "output_format": "json"},
+        {"name": "each", "model": model, "depends_on": ["list"], "fan_out": {"over": "list.items"}},
+    )
+    rows = [{**row, "agents": {"each": ["red"]}} for row in colour_rows(40)]
+    llm_orc.file("rows.jsonl", "\n".join(json.dumps(row) for row in rows))
+    for more in ((), ("--tune", "temperature", "--trials", "2")):
+        done = llm_orc("optimize", "e.yaml", "--trainset", "rows.jsonl", "--estimate", "--json", *more)
+        assert done.returncode == 0, done.stderr
+        assert "the labels of agent 'each' are not used" in done.stderr
+        assert all(each["calls"] >= 4 for each in json.loads(done.stdout)["estimates"])
+
+
 def test_an_ensemble_of_the_package_is_not_changed(solve: CommandLine):
     done = solve("optimize", "quickstart", "--trainset", "problems.jsonl")
 

@@ -48,6 +48,17 @@ def test_what_an_estimate_costs_is_unknown_where_a_price_is(turned: CommandLine)
     assert "unknown" in done.stdout
 
 
+def test_the_temperature_that_counts_is_tuned(turned: CommandLine):
+    model = {"provider": "scripted", "name": "m"}
+    votes = {"type": "best_of", "samples": 2}
+    turned.ensemble({"name": "a", "model": model, "options": {"answers": ["red"]}, "strategy": votes})
+
+    done = turned(*TUNED, "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert {*json.loads(done.stdout)["points"][0]["settings"]} == {"a.strategy.temperature"}
+
+
 def test_settings_are_judged_by_an_ensemble(turned: CommandLine):
     script = 'script: python -c "print(1)"'
     turned.file("strict.yaml", f"name: strict\nagents:\n  - {{name: says, {script}}}\n")
