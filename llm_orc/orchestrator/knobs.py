@@ -15,6 +15,7 @@ from llm_orc.run.render import as_text
 
 KEYS = ("models", "temperature", "samples", "threshold", "demos")
 TEMPERATURES = (0.0, 0.3, 0.7, 1.0)
+"""Of strategies all but the first: they draw, and would draw the same."""
 SAMPLES = (1, 3, 5, 10, 20)
 HAVE_THEIR_OWN = ("best_of", "compare", "mux")
 """Strategies whose temperature takes the place of the agent's."""
@@ -55,7 +56,7 @@ def _knob(
             names = [*(model.name for model in llm.models), *models]
             return Knob(agent=name, key="model", choices=tuple(dict.fromkeys(names)))
         case "temperature" if "temperature" in settings or llm.strategy.type in HAVE_THEIR_OWN:
-            choices = _first(settings.get("temperature"), TEMPERATURES)
+            choices = _first(settings.get("temperature"), TEMPERATURES[1:])
             return Knob(agent=name, key="strategy.temperature", choices=choices)
         case "temperature":
             now = llm.models[0].sampling.temperature
