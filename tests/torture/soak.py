@@ -32,8 +32,8 @@ WARM_UP = 0.5
 """The share of the run that is not looked at: modules, the cache in memory and SQLite's pages fill first, of
 which the four connections to journal and cache keep 2 MB each."""
 
-ROUNDING = 0.005
-"""A slope of less than about a page of memory is that of rounding."""
+STEP = 0.125
+"""MiB by which glibc's heap grows at once: resident memory rises by whole steps, or not at all."""
 POINTS = 150
 AT_ONCE = 4
 MODELS = """
@@ -78,13 +78,17 @@ agents: [{name: a, prompt: "FAIL", retries: {max: 0}}, {name: b, depends_on: [a]
 
 
 class Measured:
-    """After so many agents: resident memory in MiB, and open files. Its own memory does not grow."""
+    """After so many agents: resident memory in MiB, blocks of memory that Python uses, open files.
+
+    What it keeps itself does not grow.
+    """
 
     def __init__(self) -> None:
         room = POINTS + AT_ONCE
         self.count = 0
         self.agents = array("q", [0] * room)
         self.memory = array("d", [0.0] * room)
+        self.blocks = array("q", [0] * room)
         self.files = array("q", [0] * room)
 
     def add(self, agents: int) -> None:
@@ -93,6 +97,7 @@ class Measured:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
         self.agents[self.count] = agents
         self.memory[self.count] = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+        self.blocks[self.count] = sys.getallocatedblocks()
         self.files[self.count] = sum(1 for _ in Path("/proc/self/fd").iterdir())
         self.count += 1
 
@@ -107,15 +112,16 @@ def main() -> None:
         recorded = (Path(folder) / ".llm-orc" / "runs.db").stat().st_size / 2**20
     end = measured.count
     first = next(place for place in range(end) if measured.agents[place] >= WARM_UP * options.agents)
-    agents, memories, opened = (
-        each[first:end] for each in (measured.agents, measured.memory, measured.files)
+    agents, memories, blocks, opened = (
+        each[first:end] for each in (measured.agents, measured.memory, measured.blocks, measured.files)
     )
-    memory, files = trend(agents, memories), trend(agents, opened)
+    memory, used, files = (trend(agents, each) for each in (memories, blocks, opened))
     print(f"{agents[-1]} agents in {perf_counter() - began:.0f} s; the journal has {recorded:.0f} MiB")
     print(f"memory: {memories[0]:.1f} MiB after the warm-up, {memories[-1]:.1f} at the end")
     print(f"  slope {memory} MiB per 100,000 agents")
     print(f"open files: {opened[0]} after the warm-up, {opened[-1]} at the end; slope {files}")
-    if memory.least > ROUNDING or files.least > ROUNDING:
+    print(f"blocks in use: {blocks[0]} after the warm-up, {blocks[-1]} at the end; slope {used}")
+    if memory.least > STEP / (agents[-1] - agents[0]) * 1e5 or used.least > 0 or files.least > 0:
         print("it grows")
         sys.exit(1)
 
