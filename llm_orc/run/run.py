@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from time import perf_counter, time
 
 import anyio
@@ -127,6 +128,7 @@ def prepare(
         ensemble.agents,
         executor,
         lambda name, outcome: around.emit(AgentFinished(agent=within + name, outcome=outcome)),
+        held=lambda what: around.emit(replace(what, agent=within + what.agent)),
         schedule=ensemble.schedule or "eager",
         concurrency=ensemble.concurrency,
     )
