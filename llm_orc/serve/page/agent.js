@@ -3,7 +3,8 @@
 import { asText, ask, copy, count, dollars, fill, h, plural, put, runPath, seconds, share } from "./dom.js";
 import { costOf } from "./card.js";
 import { evidence } from "./evidence.js";
-import { causeOf, queuedIn, readyAt, spentBy, standing, took, worked } from "./figures.js";
+import { roundOf } from "./calls.js";
+import { causeOf, queuedIn, spentBy, standing, took, waitsBefore, worked } from "./figures.js";
 import { candidates, planOf } from "./plan.js";
 import { agentOf, MARKS } from "./state.js";
 
@@ -45,7 +46,7 @@ export class Drawer {
     this.part("evidence", `${agent.seq}${JSON.stringify(agent.evidence)?.length}${this.whole ? 1 : 0}`, () => evidence(this.whole?.evidence ?? agent.evidence, this.whole ? this.whole.output : agent.result));
     this.part("steps", `${agent.steps.length}`, () => list("What the strategy did", agent.steps, (each) => [h("b", {}, each.name), " ", each.text]));
     this.part("tools", `${agent.tools.length}${agent.tools.filter((t) => t.output !== null).length}`, () => list("Tools", agent.tools, tool));
-    this.part("calls", `${agent.calls.length} ${agent.open.size} ${this.calls?.length} ${run.status} ${agent.calls.at(-1)?.waits.length} ${queuing(run, agent)}`, () => this.called(run, agent));
+    this.part("calls", `${agent.calls.length} ${agent.open.size} ${agent.within && run.agents.get(agent.within).rounds.length} ${this.calls?.length} ${run.status} ${agent.calls.at(-1)?.waits.length} ${queuing(run, agent)}`, () => this.called(run, agent));
     this.part("logs", `${agent.logs.length}`, () => list("Log", agent.logs, (text) => h("pre", {}, text)));
   }
 
@@ -114,8 +115,8 @@ export class Drawer {
     const heading = h("h3", {}, `${plural(agent.calls.length - lost, "call")}${failed ? `, ${failed} failed` : ""}${lost ? `, and ${lost} without an answer` : ""} `,
       h("button", { type: "button", class: "small", onclick: () => this.fetchCalls(agent) }, this.calls ? "Refresh" : "Show prompts and answers"));
     const rows = this.calls
-      ? this.calls.map(recorded)
-      : agent.calls.slice(-30).map((call) => h("p", { class: "call" }, `${call.call ? `${call.call}. ` : ""}${call.model} `, h("span", { class: "aside" }, told(run, call)),
+      ? inRounds(run, agent, this.calls).map(([call, place]) => recorded(call, place))
+      : agent.calls.slice(-30).map((call) => h("p", { class: "call" }, `${placed(roundOf(run, agent, call), call.call)}${call.model} `, h("span", { class: "aside" }, told(run, call)),
       call.error && h("span", { class: "bad" }, ` ${call.error.message ?? call.error.kind}`)));
     return [heading, rows, this.more && h("button", { type: "button", class: "small", onclick: () => this.fetchCalls(agent, true) }, "More calls")];
   }
@@ -159,11 +160,12 @@ function facts(run, agent, page) {
 
 /** For its turn, and while every call of it waited in a queue or for another attempt. */
 function waits(run, agent) {
-  if (agent.started === null) return null;
-  const before = Math.max(0, agent.started - (readyAt(run, agent) ?? agent.started));
+  const before = waitsBefore(run, agent);
+  if (agent.started === null) return before.length ? `${seconds(before[0][1] - before[0][0])} until now, ${before[0][2]}` : null;
   const within = Math.max(0, took(run, agent) - worked(run, agent));
-  const parts = [before > 0.002 && `${seconds(before)} for its turn`, within > 0.01 && `${seconds(within)} while all of it was queued or paused`].filter(Boolean);
-  return parts.length > 1 ? `${seconds(before + within)}: ${parts.join(", ")}` : parts[0] ?? null;
+  const times = [...before.map(([from, to, what]) => [to - from, what]), within > 0.01 && [within, "while all of it was queued or paused"]].filter(Boolean);
+  const words = times.map(([time, what]) => `${seconds(time)} ${what}`).join("; ");
+  return times.length > 1 ? `${seconds(times.reduce((sum, [time]) => sum + time, 0))}: ${words}` : words || null;
 }
 
 /** How many calls wait now. */
@@ -173,7 +175,7 @@ const queuing = (run, agent) => [...agent.open.values()].filter((call) => call.w
 function told(run, call) {
   const last = call.waits.at(-1);
   if (call.end === null && run.status !== "running") return "no answer: the run ended";
-  if (call.end === null) return last?.to === null ? (call.held ? last.why : "waits in a queue") : last && last.to > run.now ? last.why : "under way";
+  if (call.end === null) return last?.to === null ? (call.held ? last.why : `waits in a queue for ${call.model}`) : last && last.to > run.now ? last.why : "under way";
   const queued = queuedIn(call, call.end);
   const time = queued > 0.002 ? `waited ${seconds(queued)}, ${seconds(call.end - call.start - queued)} at work` : seconds(call.end - call.start);
   return [call.lost ? `no answer after ${time}` : time, call.usage && `${call.usage.input_tokens}+${call.usage.output_tokens} tokens`, call.usage && (call.source === "cache" ? "from the cache" : dollars(call.cost)),
@@ -208,12 +210,24 @@ function unrouted(agent) {
 const tool = (each) => h("details", {}, h("summary", {}, each.tool, each.error ? h("span", { class: "bad" }, " failed") : each.output === null ? " under way" : ` ${seconds(each.took)}`),
   h("pre", {}, asText(each.arguments ?? {})), each.output !== null && h("pre", {}, asText(each.output)));
 
-function recorded(call) {
+/** Recorded calls stand as they ended, those of one round behind those of the one before: so do the ones known here. */
+function inRounds(run, agent, calls) {
+  const known = agent.calls.filter((call) => call.end !== null && !call.lost), counted = new Map();
+  return calls.map((call, i) => {
+    const round = known[i] ? roundOf(run, agent, known[i]) : null, key = `${call.attempt} ${round}`;
+    counted.set(key, (counted.get(key) ?? 0) + 1);
+    return [call, placed(round, round ? counted.get(key) : call.number)];
+  });
+}
+
+const placed = (round, number) => `${round ? `round ${round}, ` : ""}${number ? `${round ? "call " : ""}${number}. ` : ""}`;
+
+function recorded(call, place) {
   const messages = call.request?.messages ?? [];
   const choices = call.response?.choices ?? [];
   const load = call.response?.load_seconds;
   return h("details", { class: "recorded", open: call.number === 1 },
-    h("summary", {}, `${call.number}. ${call.model} `, h("span", { class: "aside" }, `${seconds(call.duration_s)} · ${call.usage.input_tokens}+${call.usage.output_tokens} tokens · ${dollars(call.cost_usd)}${load ? ` · loaded in ${seconds(load)}` : ""}${call.attempt > 1 ? ` · attempt ${call.attempt}` : ""}`)),
+    h("summary", {}, `${place}${call.model} `, h("span", { class: "aside" }, `${seconds(call.duration_s)} · ${call.usage.input_tokens}+${call.usage.output_tokens} tokens · ${dollars(call.cost_usd)}${load ? ` · loaded in ${seconds(load)}` : ""}${call.attempt > 1 ? ` · attempt ${call.attempt}` : ""}`)),
     call.error && h("p", { class: "bad" }, call.error.message ?? call.error.kind),
     !call.request && !call.response && h("p", { class: "aside" }, "Content is not kept in this journal."),
     messages.map((message) => [h("h4", {}, message.role), h("pre", { tabindex: "0" }, message.content || asText(message.tool_calls ?? ""))]),

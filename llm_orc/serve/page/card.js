@@ -2,7 +2,7 @@
 
 import { count, dollars, fits, put, seconds, set, share, svg } from "./dom.js";
 import { agentOf, MARKS } from "./state.js";
-import { spentBy, standing, took, underWay } from "./figures.js";
+import { forWhat, spentBy, standing, took, underWay } from "./figures.js";
 
 const NAME = "600 14px system-ui, sans-serif";
 const LINE = "12px system-ui, sans-serif";
@@ -104,7 +104,7 @@ function single(run, agent, state, about) {
     found.time = seconds(took(run, agent)) + (run.status !== "running" && all_ > 0 ? ` · ${share(Math.min(1, took(run, agent) / all_))}` : "");
   }
   found.counts = counts.filter(Boolean).join(" ");
-  if (state === "ready") found.time = "waits for its turn";
+  if (state === "ready") found.time = `waits ${forWhat(agent.held)}`;
   if (state === "failed" && agent.error) found.tokens = agent.error.kind;
   found.part = progress && running ? (progress.done + progress.failed) / Math.max(1, progress.total) : null;
   return found;
