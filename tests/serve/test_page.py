@@ -140,6 +140,12 @@ def test_a_failed_run_is_resumed_and_reuses_what_was_answered(project, server: S
     browser.open(last_run(server))
     browser.see(card("c", "skipped"))
     project.file("repaired", "")
+    browser.script("""
+        const said = document.getElementById('said');
+        window.heard = [];
+        new MutationObserver(() => window.heard.push(said.textContent))
+            .observe(said, {childList: true, characterData: true, subtree: true});
+    """)
     browser.click("#top button", "Resume")
     browser.see(card("a", "cached"))
     browser.see(card("c", "succeeded"))
@@ -147,6 +153,10 @@ def test_a_failed_run_is_resumed_and_reuses_what_was_answered(project, server: S
     browser.see(".figures", "reused")
     browser.gone("#top button", "Resume")
     browser.gone(".banner", "failed")
+    assert browser.script("return window.heard") == [
+        "The run goes on, attempt 2: 1 agent had succeeded, 2 to go.",
+        "The run ended: succeeded. 3 agents succeeded, 0 failed.",
+    ]
 
 
 def test_what_a_run_may_spend_is_said(project, server: Server, browser: Browser):
@@ -515,6 +525,18 @@ def test_an_agent_is_skipped_because_of_one_failure(project, server: Server, bro
     browser.see(".drawer h2", "dead")
     browser.script("location.hash = ''")
     browser.gone(".drawer")
+
+
+def test_a_default_in_place_of_an_answer_does_not_look_like_one(project, server: Server, browser: Browser):
+    project.ensemble(failing("bad", on_failure={"default": "none"}), agent("next", "yes", depends_on=["bad"]))
+    project("invoke", "e.yaml", "hi")
+    browser.open(f"{last_run(server)}#bad")
+    assert "default used" in browser.see(".card.default").text
+    browser.see(".drawer h2", "≈ default used")
+    browser.see(".drawer .fault", "stands for its output")
+    browser.see(".drawer h3", "Output, by default")
+    assert len(browser.all(".card.default")) == 1
+    assert figures(browser)["agents"] == "2/2, 1 by default"
 
 
 def test_a_rung_says_how_sure_it_had_to_be(project, server: Server, browser: Browser):

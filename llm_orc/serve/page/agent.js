@@ -4,7 +4,7 @@ import { asText, ask, copy, count, dollars, fill, h, plural, put, runPath, secon
 import { costOf } from "./card.js";
 import { evidence } from "./evidence.js";
 import { roundOf } from "./calls.js";
-import { causeOf, queuedIn, spentBy, standing, took, waitsBefore, worked } from "./figures.js";
+import { causeOf, isDefault, queuedIn, spentBy, standing, took, waitsBefore, worked } from "./figures.js";
 import { candidates, planOf } from "./plan.js";
 import { agentOf, MARKS } from "./state.js";
 
@@ -37,7 +37,7 @@ export class Drawer {
   show(run) {
     const agent = agentOf(run, this.name);
     const state = standing(run, agent);
-    fill(this.title, h("span", { class: `chip is-${state}` }, `${MARKS[state]} ${state}`), " ", this.name);
+    fill(this.title, h("span", { class: `chip is-${state}` }, isDefault(agent) ? `${MARKS.byDefault} default used` : `${MARKS[state]} ${state}`), " ", this.name);
     this.part("facts", "", () => (this.facts = h("dl")));
     this.tell(facts(run, agent, this.page));
     this.part("error", JSON.stringify([agent.error, agent.status]), () => this.error(run, agent));
@@ -87,6 +87,7 @@ export class Drawer {
     const cause = agent.status === "skipped" && causeOf(run, agent.name);
     const { kind, message, hint } = agent.error;
     return h("div", { class: agent.status === "skipped" ? "note" : "fault" },
+      isDefault(agent) && h("p", {}, "It failed, and the default that on_failure gives stands for its output."),
       h("p", {}, h("b", {}, kind), message ? `: ${message}` : ""), hint && h("p", { class: "hint" }, hint),
       cause && h("p", {}, "The cause is ", this.page.link(cause), "."));
   }
@@ -97,7 +98,7 @@ export class Drawer {
     if (value === null || value === undefined) return this.page.about.keeps_content === false ? quiet("Output", "Content is not kept in this journal.") : null;
     const text = asText(value);
     const button = h("button", { type: "button", class: "small", onclick: () => copy(text, button) }, "Copy");
-    return [h("h3", {}, "Output ", button, agent.cut && !this.whole && h("button", { type: "button", class: "small", onclick: () => this.load(agent) }, "Show all of it")),
+    return [h("h3", {}, isDefault(agent) ? "Output, by default " : "Output ", button, agent.cut && !this.whole && h("button", { type: "button", class: "small", onclick: () => this.load(agent) }, "Show all of it")),
       h("pre", { class: "output", tabindex: "0" }, text.slice(0, LONG), text.length > LONG && "…")];
   }
 

@@ -2,7 +2,7 @@
 
 import { count, dollars, fits, put, seconds, set, share, svg } from "./dom.js";
 import { agentOf, MARKS } from "./state.js";
-import { forWhat, spentBy, standing, took, underWay } from "./figures.js";
+import { forWhat, isDefault, spentBy, standing, took, underWay } from "./figures.js";
 
 const NAME = "600 14px system-ui, sans-serif";
 const LINE = "12px system-ui, sans-serif";
@@ -29,8 +29,9 @@ export function paint(run, card) {
   const states = agents.map((agent) => standing(run, agent));
   const state = ORDER.find((each) => states.includes(each)) ?? "waiting";
   const said = agents.length > 1 ? several(states) : single(run, agents[0], state, card.about);
-  set(card.element, "class", `card is-${state}${said.held ? " held" : ""}${card.element.classList.contains("chosen") ? " chosen" : ""}${card.element.classList.contains("critical") ? " critical" : ""}`);
-  put(card.mark, MARKS[state]);
+  const byDefault = state === "succeeded" && agents.some(isDefault);
+  set(card.element, "class", `card is-${state}${said.held ? " held" : ""}${byDefault ? " default" : ""}${card.element.classList.contains("chosen") ? " chosen" : ""}${card.element.classList.contains("critical") ? " critical" : ""}`);
+  put(card.mark, byDefault ? MARKS.byDefault : MARKS[state]);
   const shown = [said.line, said.sure && `${said.sure} sure`, said.tokens, said.cost, said.time, said.counts].filter(Boolean).join(", ");
   if (card.shown !== shown) {
     card.shown = shown;
@@ -106,6 +107,8 @@ function single(run, agent, state, about) {
   found.counts = counts.filter(Boolean).join(" ");
   if (state === "ready") found.time = `waits ${forWhat(agent.held)}`;
   if (state === "failed" && agent.error) found.tokens = agent.error.kind;
+  if (isDefault(agent)) found.tokens = "default used";
+  if (agent.fallbacks.length) found.line += `, fallback of ${agent.fallbacks[0].model}`;
   found.part = progress && running ? (progress.done + progress.failed) / Math.max(1, progress.total) : null;
   return found;
 }

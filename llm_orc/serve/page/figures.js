@@ -14,6 +14,9 @@ export function standing(run, agent) {
   return (run.needs[agent.name] ?? []).every((need) => ENDED.has(run.agents.get(need)?.status)) ? "ready" : "waiting";
 }
 
+/** Whether its output is what `on_failure` gives in place of an answer. */
+export const isDefault = (agent) => Boolean(agent.error) && /succeeded|cached/.test(agent.status);
+
 /** Until when an agent was at work, last. */
 export function endOf(run, agent) {
   const last = agent.stretches.at(-1);

@@ -1,7 +1,7 @@
 // The strip above a run: how it stands, what it has taken, what can be done; and why it failed.
 
 import { ask, copy, count, dollars, fill, h, plural, put, runPath, saved, seconds, set } from "./dom.js";
-import { causes, tally } from "./figures.js";
+import { causes, isDefault, tally } from "./figures.js";
 import { MARKS } from "./state.js";
 import { themeButton } from "./theme.js";
 
@@ -64,9 +64,10 @@ export class Header {
     const { seconds: time, calls, tokens, usd } = this.page.about.budget ?? {};
     const of = (limit, shown) => (limit === undefined ? "" : ` of ${shown(limit)}`);
     const ran = found.succeeded + found.cached + found.failed;
+    const defaults = run.top.filter((name) => isDefault(run.agents.get(name))).length;
     const figures = [
       ["time", run.began === null ? "–" : seconds(end - run.began) + of(time, seconds)],
-      ["agents", `${ran}/${run.top.length}${found.skipped ? `, ${found.skipped} skipped` : ""}`],
+      ["agents", `${ran}/${run.top.length}${found.skipped ? `, ${found.skipped} skipped` : ""}${defaults ? `, ${defaults} by default` : ""}`],
       ["calls", count(run.calls) + of(calls, count) + (run.failedCalls ? ` (${run.failedCalls} failed)` : "")],
       ["tokens", (run.input + run.output ? `${count(run.input)} + ${count(run.output)}` : "0") + of(tokens, count)],
       // What has no price is never taken for free, and no reason to be silent about the limit.

@@ -5,7 +5,7 @@ import { begin, cut, drop, end, onlyReads } from "./stretches.js";
 
 export const ENDED = new Set(["succeeded", "failed", "skipped", "cached"]);
 export const MARKS = {
-  waiting: "○", ready: "◌", running: "▶", succeeded: "✓", cached: "↶", failed: "✗", skipped: "–", stopped: "■", fallback: "≈",
+  waiting: "○", ready: "◌", running: "▶", succeeded: "✓", cached: "↶", failed: "✗", skipped: "–", stopped: "■", byDefault: "≈",
 };
 const HELD = { budget: "held until the budget allows it", same: "held, since another call asks the same" };
 /** Strategies whose asks are samples of one answer. */
