@@ -370,6 +370,32 @@ def test_the_plan_says_why_a_model_was_chosen_and_what_was_in_memory(project, se
     browser.see(".vram .legend", "large 9 GB")
 
 
+def test_what_a_cascade_goes_on_to_is_why_and_in_memory(project, server: Server, browser: Browser):
+    pool = {"small": {"vram_gb": 4}, "large": {"vram_gb": 9}}
+    usual = {"provider": "scripted", "capabilities": {"extraction": 0.9}}
+    models = {name: {**usual, "name": name, **model} for name, model in pool.items()}
+    project.file(".llm-orc/models.yaml", json.dumps({"vram_gb": 10, "models": models}))
+    rungs = {"type": "cascade", "models": ["small", "large"], "confidence": "agreement", "samples": 2}
+    cascade = agent("a", "1", "2", "3", "3", wait=3, strategy=rungs, task="extraction", prompt="x")
+    del cascade["model"]
+    project.ensemble(
+        cascade, {"name": "b", "depends_on": ["a"], "task": "extraction"}, models=["small", "large"]
+    )
+    with project.started("invoke", "e.yaml", "hi", "--quiet") as process:
+        browser.open(f"{server.link}")
+        browser.click("a", "e")
+        browser.click(card("a", "running"))
+        browser.see(".drawer dd", "large")
+        browser.see(".drawer section p", "large: cascade asks it now, having asked small too")
+        assert process.wait() == 0
+    browser.see(".drawer section p", "large: cascade took its answer")
+    browser.click("[role=tab]", "Plan")
+    browser.see(".vram .legend", "large 9 GB")
+    bars = browser.script("return [...document.querySelectorAll('.vram title')].map(e => e.textContent)")
+    assert [bar.split(",")[0] for bar in bars][:2] == ["small", "large"]
+    assert "loaded by a call" in bars[1]
+
+
 def test_a_run_is_saved_as_one_file_that_needs_no_server(project, server: Server, browser: Browser):
     project.ensemble(
         agent("a", "</script><script>document.title='owned'</script><!--", system_prompt="Be <b>brief</b>."),

@@ -42,7 +42,7 @@ export class Drawer {
     this.tell(facts(run, agent, this.page));
     this.part("error", JSON.stringify([agent.error, agent.status]), () => this.error(run, agent));
     this.part("output", `${agent.seq}${agent.status}${this.whole ? 1 : 0}`, () => this.output(agent));
-    this.part("why", `${run.plans.length} ${agent.model} ${agent.status}`, () => reason(run, agent));
+    this.part("why", `${run.plans.length} ${agent.model} ${agent.status} ${agent.steps.length}`, () => reason(run, agent));
     this.part("evidence", `${agent.seq}${JSON.stringify(agent.evidence)?.length}${this.whole ? 1 : 0}`, () => evidence(this.whole?.evidence ?? agent.evidence, this.whole ? this.whole.output : agent.result));
     this.part("steps", `${agent.steps.length}`, () => list("What the strategy did", agent.steps, (each) => [h("b", {}, each.name), " ", each.text]));
     this.part("tools", `${agent.tools.length}${agent.tools.filter((t) => t.output !== null).length}`, () => list("Tools", agent.tools, tool));
@@ -193,19 +193,29 @@ function links(names, page) {
 }
 
 function reason(run, agent) {
-  const found = planOf(run, agent.name);
-  if (!found) return agent.model ? [h("h3", {}, "Why this model"), h("p", {}, h("b", {}, agent.model), `: ${unrouted(agent)}.`)] : null;
+  const found = planOf(run, agent.name), heading = h("h3", {}, "Why this model");
+  if (!found) return agent.model ? [heading, h("p", {}, h("b", {}, agent.model), `: ${unrouted(agent)}.`)] : null;
   const { model, utility, quality, token_term: tokens } = found.found;
-  return [h("h3", {}, "Why this model"), h("p", {}, h("b", {}, model), `: ${found.why}.`),
+  // A strategy or a fallback may have gone on to another one since.
+  const went = agent.model && agent.model !== model && h("p", {}, h("b", {}, agent.model), `: ${movedOn(agent)}. The plan had given it another one.`);
+  return [heading, went, h("p", {}, h("b", {}, model), `: ${found.why}.`),
     candidates(found.plan, agent.name, model) ?? h("p", { class: "sum" }, `utility ${utility.toFixed(3)} = quality ${quality.toFixed(3)} − tokens ${tokens.toFixed(3)}`),
     h("p", { class: "aside" }, `Step ${found.plan.step} of the plan, by ${found.plan.solver}; it looked at ${plural(found.plan.ready.length, "ready agent")}${found.plan.horizon?.length ? ` and ${found.plan.horizon.flat().length} behind them` : ""}.`)];
 }
 
 /** Of an agent that no plan gave its model. */
 function unrouted(agent) {
-  const asked = new Set(agent.calls.map((call) => call.model));
-  if (asked.size > 1) return `${agent.strategy ?? "the agent"} asked ${[...asked].join(", ")}, and this one gave the answer`;
-  return "the file, a flag or the catalogue's default names it, and there was nothing to choose";
+  return asksOf(agent).length > 1 ? movedOn(agent) : "the file, a flag or the catalogue's default names it, and there was nothing to choose";
+}
+
+const asksOf = (agent) => [...new Set(agent.calls.map((call) => call.model))];
+
+/** Why an agent asks, or took the answer of, another model than the first. */
+function movedOn(agent) {
+  const asks = agent.status === "running" ? "asks it now" : "took its answer", last = agent.fallbacks.at(-1);
+  if (last?.to === agent.model) return `${last.model} failed, and this one stands in for it`;
+  const others = asksOf(agent).filter((name) => name !== agent.model), step = agent.steps.findLast((each) => each.name === "escalated" || each.name === "failed");
+  return `${agent.strategy ?? "the agent"} ${asks}${others.length ? `, having asked ${others.join(", ")} too` : ""}${step ? ` (${step.text})` : ""}`;
 }
 
 const tool = (each) => h("details", {}, h("summary", {}, each.tool, each.error ? h("span", { class: "bad" }, " failed") : each.output === null ? " under way" : ` ${seconds(each.took)}`),
