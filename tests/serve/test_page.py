@@ -135,7 +135,9 @@ def test_a_run_is_cancelled_once_it_is_meant(project, server: Server, browser: B
 
 def test_a_failed_run_is_resumed_and_reuses_what_was_answered(project, server: Server, browser: Browser):
     code = "import os, sys; sys.exit(0 if os.path.exists('repaired') else 'broken')"
-    project.ensemble(agent("a", "yes"), script("b", code, depends_on=["a"]), agent("c", depends_on=["b"]))
+    project.ensemble(
+        agent("a", "yes"), script("b", code, depends_on=["a"]), agent("c", wait=1, depends_on=["b"])
+    )
     project("invoke", "e.yaml", "hi")
     browser.open(last_run(server))
     browser.see(card("c", "skipped"))

@@ -61,12 +61,16 @@ export class Header {
 
   spent(run, found) {
     const end = run.ended ?? run.now;
-    const { seconds: time, calls, tokens, usd } = this.page.about.budget ?? {};
+    const { about, replay, live } = this.page;
+    const { seconds: time, calls, tokens, usd } = about.budget ?? {};
+    // The list says the same then, to the millisecond: events have coarser clocks.
+    const ended = !replay.on && live.status !== "running" && about.status === live.status && about.attempts === run.attempt;
+    const took = (ended ? about.duration_s : null) ?? end - run.began;
     const of = (limit, shown) => (limit === undefined ? "" : ` of ${shown(limit)}`);
     const ran = found.succeeded + found.cached + found.failed;
     const defaults = run.top.filter((name) => isDefault(run.agents.get(name))).length;
     const figures = [
-      ["time", run.began === null ? "–" : seconds(end - run.began) + of(time, seconds)],
+      ["time", run.began === null ? "–" : seconds(took) + of(time, seconds)],
       ["agents", `${ran}/${run.top.length}${found.skipped ? `, ${found.skipped} skipped` : ""}${defaults ? `, ${defaults} by default` : ""}`],
       ["calls", count(run.calls) + of(calls, count) + (run.failedCalls ? ` (${run.failedCalls} failed)` : "")],
       ["tokens", (run.input + run.output ? `${count(run.input)} + ${count(run.output)}` : "0") + of(tokens, count)],

@@ -23,7 +23,12 @@ export class Timeline {
         ...[["wait", "waits"], ["load", "loads a model"], ["work", "a model works"], ["other", "own work"], ["bad", "failed call"]]
           .map(([name, text]) => h("li", {}, svg("svg", { width: 14, height: 10, "aria-hidden": "true" }, svg("rect", { class: `seg ${name}`, width: 14, height: 10, rx: 2 })), text)))),
       this.axis, this.scroller);
-    this.scroller.addEventListener("scroll", () => this.draw());
+    // Sizes are told, not asked for: to ask means to lay out all of the page at once.
+    this.box = { width: 0, height: 0, top: 0 };
+    this.scroller.addEventListener("scroll", () => {
+      this.box.top = this.scroller.scrollTop;
+      this.draw();
+    });
     // The newest rows stay in sight until somebody looks elsewhere.
     this.follows = true;
     for (const kind of ["wheel", "pointerdown", "keydown"]) this.scroller.addEventListener(kind, () => (this.follows = false), { passive: true });
@@ -31,7 +36,10 @@ export class Timeline {
       const row = this.list?.[Math.floor((event.clientY - this.rows.getBoundingClientRect().top) / ROW)];
       if (row?.name) this.chosen(row.name);
     });
-    new ResizeObserver(() => this.draw()).observe(this.scroller);
+    new ResizeObserver(([{ contentRect: { width, height } }]) => {
+      Object.assign(this.box, { width, height });
+      this.draw();
+    }).observe(this.scroller);
   }
 
   turn(by) {
@@ -48,7 +56,7 @@ export class Timeline {
 
   draw() {
     const run = this.run;
-    if (!run || !this.scroller.clientWidth) return;
+    if (!run || !this.box.width) return;
     if (run.began === null) return this.empty();
     const path = criticalPath(run), inside = new Map();
     this.critical = new Map();
@@ -58,21 +66,27 @@ export class Timeline {
       for (const each of [piece, ...inner]) this.critical.set(each.name, [...(this.critical.get(each.name) ?? []), each]);
     }
     this.list = this.by === "agents" ? byAgent(run) : byModel(run);
-    const width = Math.max(300, this.scroller.clientWidth - 2);
+    const width = Math.max(300, this.box.width - 2);
     const end = run.status === "running" ? Math.max(run.now, run.clock ?? 0) : (run.ended ?? run.now);
     const span = Math.max(0.001, end - run.began);
     const scale = (width - NAME - 90) / span;
     const x = (ts) => NAME + Math.max(0, (ts - run.began) * scale);
     set(this.rows, "width", width);
     set(this.rows, "height", Math.max(1, this.list.length * ROW));
-    if (this.follows && run.status === "running") this.scroller.scrollTop = this.list.length * ROW;
+    if (this.follows && run.status === "running") this.follow();
     this.describe(path, inside, span);
     this.scale(x, span, width);
-    const first = Math.max(0, Math.floor(this.scroller.scrollTop / ROW) - 2);
-    const last = Math.min(this.list.length, first + Math.ceil(this.scroller.clientHeight / ROW) + 5);
+    const first = Math.max(0, Math.floor(this.box.top / ROW) - 2);
+    const last = Math.min(this.list.length, first + Math.ceil(this.box.height / ROW) + 5);
     const drawn = [];
     for (let place = first; place < last; place += 1) drawn.push(this.row(this.list[place], place, x, end));
     this.rows.replaceChildren(...drawn);
+  }
+
+  follow() {
+    const top = Math.max(0, this.list.length * ROW - this.box.height);
+    if (top === this.box.top) return;
+    this.box.top = this.scroller.scrollTop = top;
   }
 
   empty() {
