@@ -70,30 +70,32 @@ def _branch(
 
 def _row(each: RecordedAgent, depth: int, begin: float, end: float) -> list[str]:
     name = each.agent.rpartition("/")[2] if depth else each.agent
+    default = ", default used" if each.is_default else ""
     times = f" ×{each.executions}" if each.executions > 1 else ""
-    took = None if each.started_at is None or each.ended_at is None else each.ended_at - each.started_at
-    skipped = each.status == "skipped"
     return [
         f"{'  ' * depth}{name}",
-        each.status + times,
+        each.status + times + default,
         each.model or "-",
         str(each.calls),
         f"{each.usage.input_tokens}+{each.usage.output_tokens}",
         dollars(each.cost_usd),
-        "-" if took is None or skipped else seconds(took),
-        "" if each.started_at is None else _bar(each.started_at, each.ended_at or end, begin, end),
+        "-" if each.duration_s is None or not each.stretches else seconds(each.duration_s),
+        _bar([(from_, end if to is None else to) for from_, to in each.stretches], begin, end),
     ]
 
 
 def _span(detail: RecordedDetail) -> tuple[float, float]:
-    """When the last attempt began and ended, as far as its agents show it."""
-    moments = [m for each in detail.agents for m in (each.started_at, each.ended_at) if m is not None]
+    """When the first agent began and the last one ended, as far as agents show it."""
+    moments = [m for each in detail.agents for stretch in each.stretches for m in stretch if m is not None]
     return (min(moments), max(moments)) if moments else (0.0, 0.0)
 
 
-def _bar(started: float, ended: float, begin: float, end: float) -> str:
-    """A piece of the time line, at least one sign wide."""
+def _bar(stretches: Sequence[tuple[float, float]], begin: float, end: float) -> str:
+    """A piece of the time line; each stretch is at least one sign wide."""
     scale = _BAR / (end - begin) if end > begin else 0.0
-    first = min(int((started - begin) * scale), _BAR - 1)
-    last = max(first + 1, min(round((ended - begin) * scale), _BAR))
-    return f"|{' ' * first}{'█' * (last - first)}{' ' * (_BAR - last)}|"
+    signs = [" "] * _BAR
+    for from_, to in stretches:
+        first = min(int((from_ - begin) * scale), _BAR - 1)
+        last = max(first + 1, min(round((to - begin) * scale), _BAR))
+        signs[first:last] = "█" * (last - first)
+    return f"|{''.join(signs)}|" if stretches else ""

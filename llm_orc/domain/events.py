@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, TypeAlias
+from typing import ClassVar, Literal, Protocol, TypeAlias
 
 from llm_orc.domain.call_events import (
     AnswerSource as AnswerSource,
@@ -75,6 +75,22 @@ class Planned:
     type: ClassVar[str] = "planned"
     step: int
     plan: Plan
+
+
+HeldFor = Literal["place", "room", "layer"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentHeld:
+    """An agent has all that it depends on and cannot begin yet: `at_once` others are at work, as many as may
+    be (`place`); the `models` that agents use leave no `room` for one that may serve it; or its `layer` has
+    to wait for the one before."""
+
+    type: ClassVar[str] = "agent_held"
+    agent: str
+    why: HeldFor
+    at_once: int | None = None
+    models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +212,7 @@ class RunFinished:
 Happening: TypeAlias = (
     RunStarted
     | Planned
+    | AgentHeld
     | AgentStarted
     | VariantChosen
     | DemosChosen

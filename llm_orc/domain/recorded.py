@@ -57,7 +57,10 @@ class RecordedRun:
 class RecordedAgent:
     """An agent of a run, summed over its executions: those within a loop or a fan-out have several.
 
-    `status` is `failed` if any of them failed, and `unfinished` while one has no end.
+    `status` is `failed` if any of them failed, `cached` if all of them built on what was known already, and
+    `unfinished` while one has no end. With `error` and without having failed it gave its default. It was at
+    work in `stretches`, from and to on the clock of the run, the last one without an end while it is; what
+    ran at the same time is one. `duration_s` is the sum of them, None while one has no end.
     """
 
     agent: str
@@ -71,8 +74,14 @@ class RecordedAgent:
     usage: Usage
     cost_usd: float | None
     started_at: float | None
-    ended_at: float | None
+    duration_s: float | None
+    stretches: tuple[tuple[float, float | None], ...]
     error: Cause | None
+
+    @property
+    def is_default(self) -> bool:
+        """Whether its output is what `on_failure` gives in place of one."""
+        return self.error is not None and self.status in ("succeeded", "cached")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +130,6 @@ def detail_json(detail: RecordedDetail) -> dict[str, JsonValue]:
 
 def agent_json(each: RecordedAgent) -> dict[str, JsonValue]:
     """One entry of `agents`."""
-    took = None if each.started_at is None or each.ended_at is None else each.ended_at - each.started_at
     return {
         "status": each.status,
         "executions": each.executions,
@@ -133,6 +141,6 @@ def agent_json(each: RecordedAgent) -> dict[str, JsonValue]:
         "usage": usage_json(each.usage),
         "cost_usd": each.cost_usd,
         "started_at": None if each.started_at is None else moment(each.started_at),
-        "duration_s": None if took is None else round(took, 6),
+        "duration_s": None if each.duration_s is None else round(each.duration_s, 6),
         "error": None if each.error is None else cause_json(each.error),
     }

@@ -29,8 +29,7 @@ class Attempt:
         self.purses = purses
         self.has_alternative = False
         self.sources: set[AnswerSource] = set()
-        self.began = perf_counter()
-        self.started_at = time()
+        self.begin()
         self.model: str | None = None
         self.strategy: str | None = None
         self.variant: str | None = None
@@ -44,6 +43,11 @@ class Attempt:
         self.confidence: float | None = None
         self.evidence: JsonObject = {}
         self.scores: list[tuple[Source, float]] = []
+
+    def begin(self) -> None:
+        """From here on it is at work: to wait for a model that has no room yet is not."""
+        self.began = perf_counter()
+        self.started_at = time()
 
     def answered(self, output: JsonValue) -> Outcome:
         return Answered(

@@ -128,6 +128,7 @@ class Executor:
 
     async def _started(self, agent: Agent, attempt: Attempt, view: View) -> Outcome:
         model = agent.work.models[0].name if isinstance(agent.work, Llm) else None
+        attempt.begin()
         self._around.emit(AgentStarted(agent=attempt.name, model=model))
         return attempt.answered(await self._all(agent, attempt, view))
 

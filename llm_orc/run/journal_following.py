@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from string import ascii_uppercase
 
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.recorded import RecordedRun
@@ -14,17 +16,32 @@ from llm_orc.run.journal_recorded import CALLS
 
 _MATCHING = """
     SELECT run FROM runs
-    WHERE (?1 IS NULL OR ensemble = ?1) AND (?2 IS NULL OR started_at < ?2)
-        AND (?3 IS NULL OR instr(lower(
-            run || ' ' || ensemble || ' ' || source || ' ' || coalesce(inputs, '') || ' '
-            || coalesce(output, '') || ' ' || coalesce(error, '')
-        ), lower(?3)))
+    WHERE (:ensemble IS NULL OR ensemble = :ensemble) AND (:before IS NULL OR started_at < :before) AND (
+        :text IS NULL OR instr(lower(run || ' ' || ensemble || ' ' || source), :text)
+        OR instr(lower(
+            coalesce(inputs, '') || ' ' || coalesce(output, '') || ' ' || coalesce(error, '')
+        ), :json)
+        OR EXISTS (
+            SELECT 1 FROM agents WHERE agents.run = runs.id AND (
+                instr(lower(agent || ' ' || coalesce(model, '')), :text)
+                OR instr(lower(coalesce(json_extract(error, '$.message', '$.kind'), '')), :json)
+            )
+        )
+        OR EXISTS (
+            SELECT 1 FROM events INDEXED BY events_of_ends
+            WHERE events.run = runs.id AND type = 'agent_finished' AND instr(lower(json), :json)
+                AND instr(lower(json_extract(json, '$.outcome.output', '$.outcome.evidence.rungs')), :json)
+        )
+    )
     ORDER BY started_at DESC, id DESC
 """
 _CALLS = f"""{CALLS}
     WHERE calls.run = ?1 AND calls.kind = 'model' AND calls.agent = ?2 AND calls.id > ?3
     ORDER BY calls.id LIMIT ?4
 """
+
+_LOWER = {ord(upper): upper.lower() for upper in ascii_uppercase}
+"""As SQLite has it."""
 
 Lines = Sequence[tuple[int, str]]
 """Events as the journal has them: `seq`, and the JSON of a line of `jsonl`."""
@@ -97,11 +114,14 @@ class Following(Runs):
         ensemble: str | None = None,
         before: float | None = None,
     ) -> Iterator[RecordedRun]:
-        """Runs that contain `text` in any case and began before a Unix time, the newest first."""
+        """Runs that contain `text` in any case and began before a Unix time, the newest first: in their name,
+        input, output or error, or in the name, model, error or output of an agent."""
         if not self.path.exists():
             return
         with self._open() as database:
-            for (name,) in database.execute(_MATCHING, (ensemble, before, text)).fetchall():
+            wanted = None if text is None else text.translate(_LOWER)
+            given = {"ensemble": ensemble, "before": before, "text": wanted, "json": _within_json(wanted)}
+            for (name,) in database.execute(_MATCHING, given):
                 run = self._rows.run(database, self._row(database, name))
                 if status in (None, run.status):
                     yield run
@@ -112,3 +132,8 @@ class Following(Runs):
             return []
         with self._open() as database:
             return [name for (name,) in database.execute("SELECT DISTINCT ensemble FROM runs ORDER BY 1")]
+
+
+def _within_json(text: str | None) -> str | None:
+    """As it stands in a text of JSON."""
+    return None if text is None else json.dumps(text, ensure_ascii=False)[1:-1]

@@ -17,6 +17,7 @@ from llm_orc.errors import NotAvailable, NotFound
 from llm_orc.run.database import damaged, reading
 from llm_orc.run.journal_costs import costs, nothing_spent, spent_since
 from llm_orc.run.journal_recorded import CALLS, Recorded, status_of
+from llm_orc.run.journal_work import work_of
 from llm_orc.run.trials import scores_in, trials_in
 
 _RUNS = """
@@ -77,12 +78,13 @@ class Runs:
         """A run with its agents and plans. Raises `NotFound`."""
         with self._open() as database:
             row = self._row(database, run)
+            work = work_of(database, row["id"], self._rows.line)
             agents = database.execute(_AGENTS, (row["id"],))
             # By itself SQLite takes the primary key, which means to read all events.
             plans = database.execute(_PLANS, (row["id"],))
             return RecordedDetail(
                 run=self._rows.run(database, row),
-                agents=tuple(self._rows.agent(each) for each in agents),
+                agents=tuple(self._rows.agent(each, work[each["agent"]]) for each in agents),
                 plan=tuple(self._rows.line(text, check) for text, check in plans),
             )
 

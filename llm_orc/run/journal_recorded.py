@@ -15,6 +15,7 @@ from llm_orc.domain.text import moment
 from llm_orc.run.database import damaged
 from llm_orc.run.journal_past import between_attempts
 from llm_orc.run.journal_rows import GIVEN, checksum, checksum_of
+from llm_orc.run.journal_work import Worked
 from llm_orc.run.processes import has_ended
 
 CALLS = """
@@ -71,9 +72,11 @@ class Recorded:
             process=row["process"],
         )
 
-    def agent(self, row: sqlite3.Row) -> RecordedAgent:
+    def agent(self, row: sqlite3.Row, worked: Worked) -> RecordedAgent:
         ended = row["succeeded"] + row["failed"] + row["skipped"]
         status = "failed" if row["failed"] else "succeeded" if row["succeeded"] else "skipped"
+        if status == "succeeded" and worked.cached == row["succeeded"]:
+            status = "cached"
         return RecordedAgent(
             agent=row["agent"],
             status=status if ended >= row["started"] else "unfinished",
@@ -81,12 +84,13 @@ class Recorded:
             model=row["model"],
             strategy=row["strategy"],
             variant=row["variant"],
-            calls=row["calls"],
+            calls=worked.calls,
             samples=row["samples"],
             usage=_usage(row),
             cost_usd=row["cost_usd"],
-            started_at=row["started_at"],
-            ended_at=row["ended_at"],
+            started_at=worked.began if worked.stretches else row["started_at"],
+            duration_s=None if worked.open else worked.seconds,
+            stretches=tuple(worked.stretches),
             error=self.error(row["error"]),
         )
 

@@ -12,7 +12,7 @@ from zlib import crc32
 
 from llm_orc.domain.call_json import completion_json, keyed
 from llm_orc.domain.completion import Usage
-from llm_orc.domain.events import AgentFinished, AgentStarted, Event, RunFinished
+from llm_orc.domain.events import AgentFinished, AgentStarted, Event, RunFinished, RunStarted
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.outcome import NO_USAGE, Answered, Cause, Failed, Outcome, Skipped
 from llm_orc.domain.recorder import ModelCall, Work
@@ -89,7 +89,10 @@ class Rows:
         agent = getattr(what, "agent", None)
         text = to_text(line)
         database.execute(_EVENT, (self._row, event.seq, event.ts, what.type, agent, text, checksum_of(text)))
-        if isinstance(what, AgentStarted):
+        if isinstance(what, RunStarted) and self._attempt == 1:
+            # It was made known a moment before: everywhere it took as long as its events say.
+            database.execute("UPDATE runs SET started_at = ? WHERE id = ?", (event.ts, self._row))
+        elif isinstance(what, AgentStarted):
             database.execute(_STARTED, (self._row, agent, event.seq, what.model, event.ts))
         elif isinstance(what, AgentFinished):
             database.execute(

@@ -14,7 +14,7 @@ import anyio
 import anyio.lowlevel
 
 from llm_orc.domain.ensemble import Agent, Llm
-from llm_orc.domain.events import Planned, Warned
+from llm_orc.domain.events import AgentHeld, Planned, Warned
 from llm_orc.domain.model import Model
 from llm_orc.domain.plan import Asker, Plan, Planning
 from llm_orc.errors import RoutingFailed
@@ -42,7 +42,7 @@ class Routing:
 
     async def assign(self, asker: Asker, successors: Successors) -> Model:
         """The model for an agent that is ready. Raises `RoutingFailed`; every model is given back."""
-        name = asker.name
+        name, is_held = asker.name, False
         self._pending[name] = (asker, successors)
         try:
             while name not in self._found:
@@ -53,6 +53,9 @@ class Routing:
                         await anyio.lowlevel.checkpoint()
                         await self._plan()
                 if name not in self._found:
+                    if not is_held:
+                        is_held = True
+                        self._emit(AgentHeld(agent=name, why="room", models=tuple(sorted(self._in_use))))
                     await changed.wait()
         finally:
             self._pending.pop(name, None)

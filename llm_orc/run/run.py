@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from time import perf_counter, time
 
 import anyio
@@ -61,7 +62,6 @@ async def run_ensemble(
     A run that was ended has a result too: what was under way counts as failed, the rest as skipped.
     """
     ending = ending or Ending()
-    started_at, began = time(), perf_counter()
     run_id = new_run_id() if recorder is None else recorder.run_id
     emit = EventStream(observers, trace=trace)
     if recorder is not None:
@@ -82,6 +82,7 @@ async def run_ensemble(
         )
         scheduler, executor = prepare(ensemble, inputs, around, "", treatment.purses(emit, recorder))
         graph = scheduler.graph
+        started_at, began = time(), perf_counter()
         emit(RunStarted(
             run_id=run_id, ensemble=ensemble.name, layers=graph.layers, depends_on=graph.depends_on,
             attempt=1 if recorder is None else recorder.attempt, trace_id=emit.trace.trace_id,
@@ -93,6 +94,8 @@ async def run_ensemble(
         for name in [name for name in ensemble.agents if name not in scheduler.outcomes]:
             scheduler.outcomes[name] = executor.abandon(name, ended_by)
             emit(AgentFinished(agent=name, outcome=scheduler.outcomes[name]))
+    if planning is not None and (lost := planning.settle(run_id)):
+        emit(Warned(message=lost))
     outcomes = {name: scheduler.outcomes[name] for name in ensemble.agents}
     usage, cost = _spent(outcomes)
     result = RunResult(
@@ -109,8 +112,6 @@ async def run_ensemble(
         ended_by=ended_by,
         plans=() if routing is None else tuple(routing.plans),
     )
-    if planning is not None and (lost := planning.settle(run_id)):
-        emit(Warned(message=lost))
     emit(RunFinished(result=result))
     return result
 
@@ -127,6 +128,7 @@ def prepare(
         ensemble.agents,
         executor,
         lambda name, outcome: around.emit(AgentFinished(agent=within + name, outcome=outcome)),
+        held=lambda what: around.emit(replace(what, agent=within + what.agent)),
         schedule=ensemble.schedule or "eager",
         concurrency=ensemble.concurrency,
     )

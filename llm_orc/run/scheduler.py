@@ -14,11 +14,13 @@ import anyio
 from anyio.abc import TaskGroup
 
 from llm_orc.domain.ensemble import Agent, Stop
+from llm_orc.domain.events import AgentHeld
 from llm_orc.domain.outcome import Answered, Cause, Failed, Outcome, Skipped
 from llm_orc.graph.agent_graph import AgentGraph
 
 Execute = Callable[[Agent, Mapping[str, Outcome]], Awaitable[Outcome]]
 Settled = Callable[[str, Outcome], None]
+Held = Callable[[AgentHeld], None]
 
 
 class Scheduler:
@@ -31,6 +33,7 @@ class Scheduler:
         execute: Execute,
         settled: Settled,
         *,
+        held: Held = lambda what: None,
         schedule: Literal["eager", "layered"] = "eager",
         concurrency: int | None = None,
     ) -> None:
@@ -39,6 +42,7 @@ class Scheduler:
         self._agents = agents
         self._execute = execute
         self._settled = settled
+        self._held = held
         self._layered = schedule == "layered"
         self._limit = anyio.CapacityLimiter(concurrency) if concurrency else None
         self._waiting = {name: len(needs) for name, needs in graph.depends_on.items()}
@@ -64,6 +68,9 @@ class Scheduler:
             if self._limit is None:
                 outcome = await self._run(following)
             else:
+                if not self._limit.available_tokens:
+                    at_once = int(self._limit.total_tokens)
+                    self._held(AgentHeld(agent=following, why="place", at_once=at_once))
                 async with self._limit:
                     outcome = await self._run(following)
             ready = self._settle(following, outcome)
@@ -97,7 +104,13 @@ class Scheduler:
                     queue.append((dependent, Skipped(cause=blocked)))
                 elif not self._layered:
                     ready.append(dependent)
+                elif any(each not in self.outcomes for each in self._beside(name)):
+                    self._held(AgentHeld(agent=dependent, why="layer"))
         return ready
+
+    def _beside(self, name: str) -> tuple[str, ...]:
+        """The layer of an agent."""
+        return next(layer for layer in self.graph.layers if name in layer)
 
     def _blocked(self, name: str) -> Cause | None:
         """Why an agent whose dependencies are settled may not start; None when it may."""

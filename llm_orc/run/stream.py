@@ -11,6 +11,7 @@ from time import time
 
 from llm_orc.domain.events import (
     AgentFinished,
+    AgentHeld,
     AgentStarted,
     AskFinished,
     AskStarted,
@@ -97,6 +98,8 @@ class EventStream:
             return self._begun("agent", agent, 0, self._around(agent))
         if kind is AgentFinished:
             return self._agent_ended(agent)
+        if kind is AgentHeld:
+            return self._around(agent).id, None
         return self._nearest(agent, _ANYWHERE if kind in _WITHIN else _OF_AN_AGENT).id, None
 
     def _of_run(self, what: Happening) -> Place:

@@ -153,7 +153,7 @@ class Guard:
             return refusal(401, "a token is needed", "open the link that serve printed")
         from starlette.responses import FileResponse
 
-        from llm_orc.serve.pages import PAGE
+        from llm_orc.serve.bundle import PAGE
 
         return FileResponse(PAGE / "token.html", 401, {"cache-control": "no-store"})
 

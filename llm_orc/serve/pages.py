@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from llm_orc.serve.bundle import PAGE, bundled
 from llm_orc.serve.refusal import refusal
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-PAGE = Path(__file__).with_name("page")
-_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+SCRIPT = "page.js"
+_TYPES = {".css": "text/css", ".svg": "image/svg+xml"}
 # Asked for again each time, and answered with 304: an upgrade must not meet the scripts of before.
 _CACHE = {"cache-control": "no-cache"}
 
@@ -25,9 +26,15 @@ async def page(request: Request) -> Response:
 
 
 async def asset(request: Request) -> Response:
-    """A script, a style or a picture of the page."""
+    """The script, a style or a picture of the page."""
     from starlette.responses import FileResponse, Response
 
+    if request.path_params["name"] == SCRIPT:
+        text = bundled("main.js").encode()
+        same = {"etag": f'"{sha256(text).hexdigest()[:32]}"', **_CACHE}
+        if request.headers.get("if-none-match") == same["etag"]:
+            return Response(status_code=304, headers=same)
+        return Response(text, media_type="text/javascript", headers=same)
     file = PAGE / request.path_params["name"]
     if file.parent != PAGE or file.suffix not in _TYPES or not file.is_file():
         return refusal(404, "there is no such file")

@@ -10,6 +10,7 @@ import pytest
 from llm_orc.domain.completion import Choice, Completion, Request, Usage
 from llm_orc.domain.events import (
     AgentFinished,
+    AgentHeld,
     AgentStarted,
     AnswerRepaired,
     AskFinished,
@@ -78,6 +79,7 @@ HAPPENINGS: tuple[Happening, ...] = (
             weighed={"a": (Weighed(model="m", quality=0.5, token_term=0.25, refused="is too small"),)},
         ),
     ),
+    AgentHeld(agent="a", why="room", models=("m",)),
     AgentStarted(agent="a", model=None),
     VariantChosen(agent="a", variant="short", share=0.5, wording="ab"),
     DemosChosen(agent="a", lines=(3, 1), similarities=(0.5, 0.9), by="words"),

@@ -27,7 +27,7 @@ def run(project, server: Server) -> str:
 
 
 def test_every_answer_says_what_a_browser_may_do(server, run):
-    for path in ("/", f"/runs/{run}", "/assets/main.js", "/api/runs", "/nowhere", f"/api/runs/{run}/events"):
+    for path in ("/", f"/runs/{run}", "/assets/page.js", "/api/runs", "/nowhere", f"/api/runs/{run}/events"):
         headers = server(path).headers
         policy = headers["content-security-policy"]
         assert "default-src 'none'" in policy
@@ -73,7 +73,7 @@ def test_a_link_of_another_site_leads_to_pages_in_a_window_of_their_own_and_to_n
     pages, others = ("/", f"/runs/{run}", f"/compare/{run}/{run}"), ("/api/runs", f"/api/runs/{run}/saved")
     for site in ("cross-site", "same-site"):
         linked = {"Sec_Fetch_Site": site, "Sec_Fetch_Mode": "navigate"}
-        for path in (*pages, *others, "/assets/main.js"):
+        for path in (*pages, *others, "/assets/page.js"):
             assert server(path, **linked, Sec_Fetch_Dest="document").status == (200 if path in pages else 403)
             for dest in ("iframe", "frame", "embed", "object"):
                 assert server(path, **linked, Sec_Fetch_Dest=dest).status == 403
@@ -103,7 +103,7 @@ def test_bodies_and_heads_are_bounded(server, run):
     "path",
     [
         "/assets/..%2f__init__.py", "/assets/%2e%2e/access.py", "/assets/index.html", "/assets/.",
-        "/assets//etc/passwd", "/assets/%00", "/assets/main.js%00", "/../pyproject.toml",
+        "/assets//etc/passwd", "/assets/%00", "/assets/page.js%00", "/../pyproject.toml",
     ],
 )  # fmt: skip
 def test_only_the_files_of_the_page_are_served(server, path):

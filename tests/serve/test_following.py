@@ -9,6 +9,7 @@ import sys
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -231,6 +232,18 @@ def test_runs_are_searched_and_filtered(project, server: Server):
     assert [run["input"] for run in older] == ["a Red fox"]
     etag = server("/api/runs").headers["etag"]
     assert server("/api/runs", If_None_Match=etag).status == 304
+
+
+def test_a_run_is_found_by_what_its_agents_are_called_answered_and_failed_with(project, server: Server):
+    rungs = {"type": "cascade", "models": ["scripted/dear"], "confidence": "agreement", "samples": 1}
+    project.ensemble(
+        agent("drafter", 'a "fine"\nthing', strategy=rungs), failing("checker", on_failure="skip"),
+        agent("last", "done", depends_on=["drafter"]),
+    )  # fmt: skip
+    project("invoke", "e.yaml", "hi")
+    found = ("Drafter", "checker", "broken", "DEAR", 'a "FINE"\nthing', "scripted/m")
+    for text in (*found, "agent_finished", "nothing", "input_tokens"):
+        assert len(server(f"/api/runs?q={quote(text)}").json["runs"]) == (text in found), text
 
 
 def test_where_content_is_not_kept_none_is_shown(project, server: Server):

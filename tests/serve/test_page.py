@@ -10,18 +10,8 @@ from selenium.webdriver.common.keys import Keys
 from tests.cli.command_line import agent, appeared, failing, gate, script
 
 from .browser import Browser
+from .seen import BLOCKED, asks, card, catalogue, figures, last_run
 from .server import Server, serving
-
-BLOCKED = "open('here', 'w').write('x' + chr(10)); open('gate').readline()"
-
-
-def card(name: str, state: str) -> str:
-    """The card of an agent in the map, once it is in this state."""
-    return f'.card.is-{state}[aria-label^="{name}:"]'
-
-
-def last_run(server: Server) -> str:
-    return f"{server.link}runs/{server.runs()[0]['run_id']}"
 
 
 def test_a_run_is_watched_live(project, server: Server, browser: Browser):
@@ -145,11 +135,19 @@ def test_a_run_is_cancelled_once_it_is_meant(project, server: Server, browser: B
 
 def test_a_failed_run_is_resumed_and_reuses_what_was_answered(project, server: Server, browser: Browser):
     code = "import os, sys; sys.exit(0 if os.path.exists('repaired') else 'broken')"
-    project.ensemble(agent("a", "yes"), script("b", code, depends_on=["a"]), agent("c", depends_on=["b"]))
+    project.ensemble(
+        agent("a", "yes"), script("b", code, depends_on=["a"]), agent("c", wait=1, depends_on=["b"])
+    )
     project("invoke", "e.yaml", "hi")
     browser.open(last_run(server))
     browser.see(card("c", "skipped"))
     project.file("repaired", "")
+    browser.script("""
+        const said = document.getElementById('said');
+        window.heard = [];
+        new MutationObserver(() => window.heard.push(said.textContent))
+            .observe(said, {childList: true, characterData: true, subtree: true});
+    """)
     browser.click("#top button", "Resume")
     browser.see(card("a", "cached"))
     browser.see(card("c", "succeeded"))
@@ -157,6 +155,10 @@ def test_a_failed_run_is_resumed_and_reuses_what_was_answered(project, server: S
     browser.see(".figures", "reused")
     browser.gone("#top button", "Resume")
     browser.gone(".banner", "failed")
+    assert browser.script("return window.heard") == [
+        "The run goes on, attempt 2: 1 agent had succeeded, 2 to go.",
+        "The run ended: succeeded. 3 agents succeeded, 0 failed.",
+    ]
 
 
 def test_what_a_run_may_spend_is_said(project, server: Server, browser: Browser):
@@ -370,6 +372,32 @@ def test_the_plan_says_why_a_model_was_chosen_and_what_was_in_memory(project, se
     browser.see(".vram .legend", "large 9 GB")
 
 
+def test_what_a_cascade_goes_on_to_is_why_and_in_memory(project, server: Server, browser: Browser):
+    pool = {"small": {"vram_gb": 4}, "large": {"vram_gb": 9}}
+    usual = {"provider": "scripted", "capabilities": {"extraction": 0.9}}
+    models = {name: {**usual, "name": name, **model} for name, model in pool.items()}
+    project.file(".llm-orc/models.yaml", json.dumps({"vram_gb": 10, "models": models}))
+    rungs = {"type": "cascade", "models": ["small", "large"], "confidence": "agreement", "samples": 2}
+    cascade = agent("a", "1", "2", "3", "3", wait=3, strategy=rungs, task="extraction", prompt="x")
+    del cascade["model"]
+    project.ensemble(
+        cascade, {"name": "b", "depends_on": ["a"], "task": "extraction"}, models=["small", "large"]
+    )
+    with project.started("invoke", "e.yaml", "hi", "--quiet") as process:
+        browser.open(f"{server.link}")
+        browser.click("a", "e")
+        browser.click(card("a", "running"))
+        browser.see(".drawer dd", "large")
+        browser.see(".drawer section p", "large: cascade asks it now, having asked small too")
+        assert process.wait() == 0
+    browser.see(".drawer section p", "large: cascade took its answer")
+    browser.click("[role=tab]", "Plan")
+    browser.see(".vram .legend", "large 9 GB")
+    bars = browser.script("return [...document.querySelectorAll('.vram title')].map(e => e.textContent)")
+    assert [bar.split(",")[0] for bar in bars][:2] == ["small", "large"]
+    assert "loaded by a call" in bars[1]
+
+
 def test_a_run_is_saved_as_one_file_that_needs_no_server(project, server: Server, browser: Browser):
     project.ensemble(
         agent("a", "</script><script>document.title='owned'</script><!--", system_prompt="Be <b>brief</b>."),
@@ -419,24 +447,6 @@ def test_a_token_opens_the_page(project, browser: Browser):
         browser.see("td.input", "hi")
         assert "token" not in browser.driver.current_url
     browser.faults()
-
-
-def figures(browser: Browser) -> dict[str, str]:
-    """What the strip above a run says, by name."""
-    cells = browser.script("return [...document.querySelectorAll('.figures > div')].map(e => e.innerText)")
-    return dict(cell.split("\n") for cell in cells)
-
-
-def catalogue(project, **models: object) -> None:
-    """Scripted models of the project, by name."""
-    usual = {"provider": "scripted", "name": "m"}
-    whole = {name: {**usual, **model} for name, model in models.items()}
-    project.file(".llm-orc/models.yaml", json.dumps({"models": whole}))
-
-
-def asks(name: str, model: str, *answers: str, wait: float = 0, **keys: object) -> dict:
-    """An agent that asks a model of the catalogue."""
-    return {**agent(name, *answers, wait=wait, **keys), "model": model}
 
 
 def test_votes_stand_by_weight_and_the_answer_that_won_is_marked(project, server: Server, browser: Browser):
@@ -543,6 +553,18 @@ def test_an_agent_is_skipped_because_of_one_failure(project, server: Server, bro
     browser.see(".drawer h2", "dead")
     browser.script("location.hash = ''")
     browser.gone(".drawer")
+
+
+def test_a_default_in_place_of_an_answer_does_not_look_like_one(project, server: Server, browser: Browser):
+    project.ensemble(failing("bad", on_failure={"default": "none"}), agent("next", "yes", depends_on=["bad"]))
+    project("invoke", "e.yaml", "hi")
+    browser.open(f"{last_run(server)}#bad")
+    assert "default used" in browser.see(".card.default").text
+    browser.see(".drawer h2", "≈ default used")
+    browser.see(".drawer .fault", "stands for its output")
+    browser.see(".drawer h3", "Output, by default")
+    assert len(browser.all(".card.default")) == 1
+    assert figures(browser)["agents"] == "2/2, 1 by default"
 
 
 def test_a_rung_says_how_sure_it_had_to_be(project, server: Server, browser: Browser):

@@ -3,7 +3,8 @@
 import { asText, ask, copy, count, dollars, fill, h, plural, put, runPath, seconds, share } from "./dom.js";
 import { costOf } from "./card.js";
 import { evidence } from "./evidence.js";
-import { causeOf, queuedIn, readyAt, spentBy, standing, took, worked } from "./figures.js";
+import { roundOf } from "./calls.js";
+import { causeOf, isDefault, queuedIn, spentBy, standing, took, waitsBefore, worked } from "./figures.js";
 import { candidates, planOf } from "./plan.js";
 import { agentOf, MARKS } from "./state.js";
 
@@ -36,16 +37,16 @@ export class Drawer {
   show(run) {
     const agent = agentOf(run, this.name);
     const state = standing(run, agent);
-    fill(this.title, h("span", { class: `chip is-${state}` }, `${MARKS[state]} ${state}`), " ", this.name);
+    fill(this.title, h("span", { class: `chip is-${state}` }, isDefault(agent) ? `${MARKS.byDefault} default used` : `${MARKS[state]} ${state}`), " ", this.name);
     this.part("facts", "", () => (this.facts = h("dl")));
     this.tell(facts(run, agent, this.page));
     this.part("error", JSON.stringify([agent.error, agent.status]), () => this.error(run, agent));
     this.part("output", `${agent.seq}${agent.status}${this.whole ? 1 : 0}`, () => this.output(agent));
-    this.part("why", `${run.plans.length} ${agent.model} ${agent.status}`, () => reason(run, agent));
+    this.part("why", `${run.plans.length} ${agent.model} ${agent.status} ${agent.steps.length}`, () => reason(run, agent));
     this.part("evidence", `${agent.seq}${JSON.stringify(agent.evidence)?.length}${this.whole ? 1 : 0}`, () => evidence(this.whole?.evidence ?? agent.evidence, this.whole ? this.whole.output : agent.result));
     this.part("steps", `${agent.steps.length}`, () => list("What the strategy did", agent.steps, (each) => [h("b", {}, each.name), " ", each.text]));
     this.part("tools", `${agent.tools.length}${agent.tools.filter((t) => t.output !== null).length}`, () => list("Tools", agent.tools, tool));
-    this.part("calls", `${agent.calls.length} ${agent.open.size} ${this.calls?.length} ${run.status} ${agent.calls.at(-1)?.waits.length} ${queuing(run, agent)}`, () => this.called(run, agent));
+    this.part("calls", `${agent.calls.length} ${agent.open.size} ${agent.within && run.agents.get(agent.within).rounds.length} ${this.calls?.length} ${run.status} ${agent.calls.at(-1)?.waits.length} ${queuing(run, agent)}`, () => this.called(run, agent));
     this.part("logs", `${agent.logs.length}`, () => list("Log", agent.logs, (text) => h("pre", {}, text)));
   }
 
@@ -86,6 +87,7 @@ export class Drawer {
     const cause = agent.status === "skipped" && causeOf(run, agent.name);
     const { kind, message, hint } = agent.error;
     return h("div", { class: agent.status === "skipped" ? "note" : "fault" },
+      isDefault(agent) && h("p", {}, "It failed, and the default that on_failure gives stands for its output."),
       h("p", {}, h("b", {}, kind), message ? `: ${message}` : ""), hint && h("p", { class: "hint" }, hint),
       cause && h("p", {}, "The cause is ", this.page.link(cause), "."));
   }
@@ -96,7 +98,7 @@ export class Drawer {
     if (value === null || value === undefined) return this.page.about.keeps_content === false ? quiet("Output", "Content is not kept in this journal.") : null;
     const text = asText(value);
     const button = h("button", { type: "button", class: "small", onclick: () => copy(text, button) }, "Copy");
-    return [h("h3", {}, "Output ", button, agent.cut && !this.whole && h("button", { type: "button", class: "small", onclick: () => this.load(agent) }, "Show all of it")),
+    return [h("h3", {}, isDefault(agent) ? "Output, by default " : "Output ", button, agent.cut && !this.whole && h("button", { type: "button", class: "small", onclick: () => this.load(agent) }, "Show all of it")),
       h("pre", { class: "output", tabindex: "0" }, text.slice(0, LONG), text.length > LONG && "…")];
   }
 
@@ -114,8 +116,8 @@ export class Drawer {
     const heading = h("h3", {}, `${plural(agent.calls.length - lost, "call")}${failed ? `, ${failed} failed` : ""}${lost ? `, and ${lost} without an answer` : ""} `,
       h("button", { type: "button", class: "small", onclick: () => this.fetchCalls(agent) }, this.calls ? "Refresh" : "Show prompts and answers"));
     const rows = this.calls
-      ? this.calls.map(recorded)
-      : agent.calls.slice(-30).map((call) => h("p", { class: "call" }, `${call.call ? `${call.call}. ` : ""}${call.model} `, h("span", { class: "aside" }, told(run, call)),
+      ? inRounds(run, agent, this.calls).map(([call, place]) => recorded(call, place))
+      : agent.calls.slice(-30).map((call) => h("p", { class: "call" }, `${placed(roundOf(run, agent, call), call.call)}${call.model} `, h("span", { class: "aside" }, told(run, call)),
       call.error && h("span", { class: "bad" }, ` ${call.error.message ?? call.error.kind}`)));
     return [heading, rows, this.more && h("button", { type: "button", class: "small", onclick: () => this.fetchCalls(agent, true) }, "More calls")];
   }
@@ -159,11 +161,12 @@ function facts(run, agent, page) {
 
 /** For its turn, and while every call of it waited in a queue or for another attempt. */
 function waits(run, agent) {
-  if (agent.started === null) return null;
-  const before = Math.max(0, agent.started - (readyAt(run, agent) ?? agent.started));
+  const before = waitsBefore(run, agent);
+  if (agent.started === null) return before.length ? `${seconds(before[0][1] - before[0][0])} until now, ${before[0][2]}` : null;
   const within = Math.max(0, took(run, agent) - worked(run, agent));
-  const parts = [before > 0.002 && `${seconds(before)} for its turn`, within > 0.01 && `${seconds(within)} while all of it was queued or paused`].filter(Boolean);
-  return parts.length > 1 ? `${seconds(before + within)}: ${parts.join(", ")}` : parts[0] ?? null;
+  const times = [...before.map(([from, to, what]) => [to - from, what]), within > 0.01 && [within, "while all of it was queued or paused"]].filter(Boolean);
+  const words = times.map(([time, what]) => `${seconds(time)} ${what}`).join("; ");
+  return times.length > 1 ? `${seconds(times.reduce((sum, [time]) => sum + time, 0))}: ${words}` : words || null;
 }
 
 /** How many calls wait now. */
@@ -173,7 +176,7 @@ const queuing = (run, agent) => [...agent.open.values()].filter((call) => call.w
 function told(run, call) {
   const last = call.waits.at(-1);
   if (call.end === null && run.status !== "running") return "no answer: the run ended";
-  if (call.end === null) return last?.to === null ? (call.held ? last.why : "waits in a queue") : last && last.to > run.now ? last.why : "under way";
+  if (call.end === null) return last?.to === null ? (call.held ? last.why : `waits in a queue for ${call.model}`) : last && last.to > run.now ? last.why : "under way";
   const queued = queuedIn(call, call.end);
   const time = queued > 0.002 ? `waited ${seconds(queued)}, ${seconds(call.end - call.start - queued)} at work` : seconds(call.end - call.start);
   return [call.lost ? `no answer after ${time}` : time, call.usage && `${call.usage.input_tokens}+${call.usage.output_tokens} tokens`, call.usage && (call.source === "cache" ? "from the cache" : dollars(call.cost)),
@@ -190,30 +193,52 @@ function links(names, page) {
 }
 
 function reason(run, agent) {
-  const found = planOf(run, agent.name);
-  if (!found) return agent.model ? [h("h3", {}, "Why this model"), h("p", {}, h("b", {}, agent.model), `: ${unrouted(agent)}.`)] : null;
+  const found = planOf(run, agent.name), heading = h("h3", {}, "Why this model");
+  if (!found) return agent.model ? [heading, h("p", {}, h("b", {}, agent.model), `: ${unrouted(agent)}.`)] : null;
   const { model, utility, quality, token_term: tokens } = found.found;
-  return [h("h3", {}, "Why this model"), h("p", {}, h("b", {}, model), `: ${found.why}.`),
+  // A strategy or a fallback may have gone on to another one since.
+  const went = agent.model && agent.model !== model && h("p", {}, h("b", {}, agent.model), `: ${movedOn(agent)}. The plan had given it another one.`);
+  return [heading, went, h("p", {}, h("b", {}, model), `: ${found.why}.`),
     candidates(found.plan, agent.name, model) ?? h("p", { class: "sum" }, `utility ${utility.toFixed(3)} = quality ${quality.toFixed(3)} − tokens ${tokens.toFixed(3)}`),
     h("p", { class: "aside" }, `Step ${found.plan.step} of the plan, by ${found.plan.solver}; it looked at ${plural(found.plan.ready.length, "ready agent")}${found.plan.horizon?.length ? ` and ${found.plan.horizon.flat().length} behind them` : ""}.`)];
 }
 
 /** Of an agent that no plan gave its model. */
 function unrouted(agent) {
-  const asked = new Set(agent.calls.map((call) => call.model));
-  if (asked.size > 1) return `${agent.strategy ?? "the agent"} asked ${[...asked].join(", ")}, and this one gave the answer`;
-  return "the file, a flag or the catalogue's default names it, and there was nothing to choose";
+  return asksOf(agent).length > 1 ? movedOn(agent) : "the file, a flag or the catalogue's default names it, and there was nothing to choose";
+}
+
+const asksOf = (agent) => [...new Set(agent.calls.map((call) => call.model))];
+
+/** Why an agent asks, or took the answer of, another model than the first. */
+function movedOn(agent) {
+  const asks = agent.status === "running" ? "asks it now" : "took its answer", last = agent.fallbacks.at(-1);
+  if (last?.to === agent.model) return `${last.model} failed, and this one stands in for it`;
+  const others = asksOf(agent).filter((name) => name !== agent.model), step = agent.steps.findLast((each) => each.name === "escalated" || each.name === "failed");
+  return `${agent.strategy ?? "the agent"} ${asks}${others.length ? `, having asked ${others.join(", ")} too` : ""}${step ? ` (${step.text})` : ""}`;
 }
 
 const tool = (each) => h("details", {}, h("summary", {}, each.tool, each.error ? h("span", { class: "bad" }, " failed") : each.output === null ? " under way" : ` ${seconds(each.took)}`),
   h("pre", {}, asText(each.arguments ?? {})), each.output !== null && h("pre", {}, asText(each.output)));
 
-function recorded(call) {
+/** Recorded calls stand as they ended, those of one round behind those of the one before: so do the ones known here. */
+function inRounds(run, agent, calls) {
+  const known = agent.calls.filter((call) => call.end !== null && !call.lost), counted = new Map();
+  return calls.map((call, i) => {
+    const round = known[i] ? roundOf(run, agent, known[i]) : null, key = `${call.attempt} ${round}`;
+    counted.set(key, (counted.get(key) ?? 0) + 1);
+    return [call, placed(round, round ? counted.get(key) : call.number)];
+  });
+}
+
+const placed = (round, number) => `${round ? `round ${round}, ` : ""}${number ? `${round ? "call " : ""}${number}. ` : ""}`;
+
+function recorded(call, place) {
   const messages = call.request?.messages ?? [];
   const choices = call.response?.choices ?? [];
   const load = call.response?.load_seconds;
   return h("details", { class: "recorded", open: call.number === 1 },
-    h("summary", {}, `${call.number}. ${call.model} `, h("span", { class: "aside" }, `${seconds(call.duration_s)} · ${call.usage.input_tokens}+${call.usage.output_tokens} tokens · ${dollars(call.cost_usd)}${load ? ` · loaded in ${seconds(load)}` : ""}${call.attempt > 1 ? ` · attempt ${call.attempt}` : ""}`)),
+    h("summary", {}, `${place}${call.model} `, h("span", { class: "aside" }, `${seconds(call.duration_s)} · ${call.usage.input_tokens}+${call.usage.output_tokens} tokens · ${dollars(call.cost_usd)}${load ? ` · loaded in ${seconds(load)}` : ""}${call.attempt > 1 ? ` · attempt ${call.attempt}` : ""}`)),
     call.error && h("p", { class: "bad" }, call.error.message ?? call.error.kind),
     !call.request && !call.response && h("p", { class: "aside" }, "Content is not kept in this journal."),
     messages.map((message) => [h("h4", {}, message.role), h("pre", { tabindex: "0" }, message.content || asText(message.tool_calls ?? ""))]),

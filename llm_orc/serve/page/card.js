@@ -2,25 +2,30 @@
 
 import { count, dollars, fits, put, seconds, set, share, svg } from "./dom.js";
 import { agentOf, MARKS } from "./state.js";
-import { spentBy, standing, took, underWay } from "./figures.js";
+import { forWhat, isDefault, spentBy, standing, took, underWay } from "./figures.js";
 
 const NAME = "600 14px system-ui, sans-serif";
 const LINE = "12px system-ui, sans-serif";
 const LEFT = 32, SIDE = 12;
 export const ORDER = ["failed", "running", "stopped", "ready", "waiting", "skipped", "cached", "succeeded"];
 
-/** The texts of a card, still empty. */
-export function parts({ width, height }) {
-  const right = { x: width - SIDE, "text-anchor": "end" };
-  return {
-    mark: svg("text", { class: "mark", x: 18, y: 21, "text-anchor": "middle" }),
-    name: svg("text", { class: "name", x: LEFT, y: 21 }),
+/** What is seen of a card also from afar, still empty. */
+export const parts = () => ({
+  mark: svg("text", { class: "mark", x: 18, y: 21, "text-anchor": "middle" }),
+  name: svg("text", { class: "name", x: LEFT, y: 21 }),
+});
+
+/** What is seen from near alone: a large map does without until then. */
+export function detail(card) {
+  const { width, height } = card, right = { x: width - SIDE, "text-anchor": "end" };
+  card.lines = {
     model: svg("text", { class: "line", x: LEFT, y: 38 }), sure: svg("text", { class: "line", ...right, y: 38 }),
     tokens: svg("text", { class: "line", x: LEFT, y: 54 }), cost: svg("text", { class: "line strong", ...right, y: 54 }),
     time: svg("text", { class: "line strong", x: LEFT, y: 70 }), counts: svg("text", { class: "line", ...right, y: 70 }),
     rail: svg("rect", { class: "rail", x: LEFT, y: height - 4, width: width - 44, height: 3, rx: 1.5 }),
     bar: svg("rect", { class: "bar", x: LEFT, y: height - 4, width: 0, height: 3, rx: 1.5 }),
   };
+  card.element.append(...Object.values(card.lines));
 }
 
 /** Show what the agents of a card have become. */
@@ -29,23 +34,29 @@ export function paint(run, card) {
   const states = agents.map((agent) => standing(run, agent));
   const state = ORDER.find((each) => states.includes(each)) ?? "waiting";
   const said = agents.length > 1 ? several(states) : single(run, agents[0], state, card.about);
-  set(card.element, "class", `card is-${state}${said.held ? " held" : ""}${card.element.classList.contains("chosen") ? " chosen" : ""}${card.element.classList.contains("critical") ? " critical" : ""}`);
-  put(card.mark, MARKS[state]);
+  const byDefault = state === "succeeded" && agents.some(isDefault);
+  set(card.element, "class", `card is-${state}${said.held ? " held" : ""}${byDefault ? " default" : ""}${card.element.classList.contains("chosen") ? " chosen" : ""}`);
+  put(card.mark, byDefault ? MARKS.byDefault : MARKS[state]);
   const shown = [said.line, said.sure && `${said.sure} sure`, said.tokens, said.cost, said.time, said.counts].filter(Boolean).join(", ");
-  if (card.shown !== shown) {
-    card.shown = shown;
-    for (const [left, right] of [["model", "sure"], ["tokens", "cost"], ["time", "counts"]]) {
-      const other = said[right] ?? "";
-      put(card[left], fits(said[left === "model" ? "line" : left] ?? "", card.width - LEFT - SIDE - (other ? 6 + other.length * 6.6 : 0), LINE));
-      put(card[right], other);
-    }
-  }
   set(card.behind, "visibility", said.stacked ? null : "hidden");
   set(card.element, "aria-label", `${card.label}: ${state}${shown ? `, ${shown}` : ""}`);
+  if (card.lines) write(card, said, shown);
+}
+
+function write(card, said, shown) {
+  const { lines } = card;
+  if (lines.shown !== shown) {
+    lines.shown = shown;
+    for (const [left, right] of [["model", "sure"], ["tokens", "cost"], ["time", "counts"]]) {
+      const other = said[right] ?? "";
+      put(lines[left], fits(said[left === "model" ? "line" : left] ?? "", card.width - LEFT - SIDE - (other ? 6 + other.length * 6.6 : 0), LINE));
+      put(lines[right], other);
+    }
+  }
   const bare = said.part === null || said.part === undefined;
-  set(card.rail, "visibility", bare ? "hidden" : null);
-  set(card.bar, "visibility", bare ? "hidden" : null);
-  set(card.bar, "width", Math.round((card.width - 44) * Math.min(1, said.part ?? 0)));
+  set(lines.rail, "visibility", bare ? "hidden" : null);
+  set(lines.bar, "visibility", bare ? "hidden" : null);
+  set(lines.bar, "width", Math.round((card.width - 44) * Math.min(1, said.part ?? 0)));
 }
 
 /** From near the whole name; from afar the mark, and as much of the name as fits beside it. `k` is the scale. */
@@ -104,8 +115,10 @@ function single(run, agent, state, about) {
     found.time = seconds(took(run, agent)) + (run.status !== "running" && all_ > 0 ? ` · ${share(Math.min(1, took(run, agent) / all_))}` : "");
   }
   found.counts = counts.filter(Boolean).join(" ");
-  if (state === "ready") found.time = "waits for its turn";
+  if (state === "ready") found.time = `waits ${forWhat(agent.held)}`;
   if (state === "failed" && agent.error) found.tokens = agent.error.kind;
+  if (isDefault(agent)) found.tokens = "default used";
+  if (agent.fallbacks.length) found.line += `, fallback of ${agent.fallbacks[0].model}`;
   found.part = progress && running ? (progress.done + progress.failed) / Math.max(1, progress.total) : null;
   return found;
 }

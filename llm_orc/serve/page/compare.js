@@ -1,7 +1,7 @@
 // Two runs side by side: what differs in cost, in agents, in outputs, and in the file.
 
 import { apply, newRun } from "./state.js";
-import { spentBy, standing, took } from "./figures.js";
+import { isDefault, spentBy, standing, took } from "./figures.js";
 import { ask, asText, count, dollars, fill, h, runPath, seconds } from "./dom.js";
 import { difference } from "./difference.js";
 import { themeButton } from "./theme.js";
@@ -47,7 +47,7 @@ export class Compare {
       const states = [x, y].map(({ run, agent }) => (agent ? standing(run, agent) : ""));
       const outputs = [x, y].map(({ agent }) => (agent?.result === undefined || agent.result === null ? "" : asText(agent.result)));
       const alike = states[0] === states[1] && outputs[0] === outputs[1] && x.agent?.model === y.agent?.model;
-      const words = (run, agent) => [h("span", { class: `is-${standing(run, agent)}` }, standing(run, agent)), ` ${agent.model ?? ""} `, h("span", { class: "aside" }, [agent.started === null ? "" : seconds(took(run, agent)), spentBy(agent).calls ? `${count(spentBy(agent).input + spentBy(agent).output)} tok` : ""].filter(Boolean).join(" · "))];
+      const words = (run, agent) => [h("span", { class: `is-${standing(run, agent)}` }, isDefault(agent) ? "default used" : standing(run, agent)), ` ${agent.model ?? ""} `, h("span", { class: "aside" }, [agent.started === null ? "" : seconds(took(run, agent)), spentBy(agent).calls ? `${count(spentBy(agent).input + spentBy(agent).output)} tok` : ""].filter(Boolean).join(" · "))];
       const row = h("tr", { class: alike ? "alike" : "" }, h("th", { scope: "row" }, name), cell(x, words), cell(y, words), h("td", {}, outputs[0] === outputs[1] ? "same output" : "output differs"));
       if (outputs[0] === outputs[1]) return row;
       return [row, h("tr", {}, h("td"), h("td", { colspan: 3 }, h("details", {}, h("summary", {}, "Outputs"), difference(outputs[0], outputs[1]))))];

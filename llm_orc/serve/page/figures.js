@@ -1,8 +1,10 @@
 // What follows from what is known of a run: how agents stand, what they took, what decided how long it took.
 
 import { agentOf, ENDED } from "./state.js";
+import { readySince } from "./stretches.js";
 
-const MOMENT = 0.002; // seconds
+export const MOMENT = 0.002; // seconds
+export const SHOWN = 0.01; // seconds that are worth a word
 
 /** How an agent stands for people: `ready` has all it needs, `stopped` had no end when the run did. */
 export function standing(run, agent) {
@@ -12,15 +14,36 @@ export function standing(run, agent) {
   return (run.needs[agent.name] ?? []).every((need) => ENDED.has(run.agents.get(need)?.status)) ? "ready" : "waiting";
 }
 
-/** When an agent could have begun: the last of what it needs had ended, and the attempt had begun. */
-export function readyAt(run, agent) {
-  const ends = (run.needs[agent.name] ?? []).map((need) => run.agents.get(need)?.ended ?? null);
-  if (agent.within || ends.includes(null)) return agent.started;
-  return Math.max(run.began ?? 0, agent.since, ...ends);
+/** Whether its output is what `on_failure` gives in place of an answer. */
+export const isDefault = (agent) => Boolean(agent.error) && /succeeded|cached/.test(agent.status);
+
+/** Until when an agent was at work, last. */
+export function endOf(run, agent) {
+  const last = agent.stretches.at(-1);
+  return last ? until(run, last) : agent.ended;
 }
 
-export const endOf = (run, agent) => agent.ended ?? (agent.started === null ? null : (run.ended ?? run.now));
-export const took = (run, agent) => (agent.started === null ? null : endOf(run, agent) - agent.started);
+const until = (run, stretch) => stretch.to ?? run.ended ?? run.now;
+
+/** The seconds of its stretches, without what lies between them: docs/results.md says what counts. */
+export const took = (run, agent) => (agent.started === null ? null : agent.stretches.reduce((sum, each) => sum + (each.to === null ? Math.max(0, until(run, each) - each.from) : each.took), 0));
+
+/** What it waited for before it could begin: stretches `[from, to, for what]`, the last one perhaps until now. */
+export function waitsBefore(run, agent) {
+  const found = agent.stretches.filter((each) => each.from - each.ready > SHOWN).map((each) => [each.ready, each.from, forWhat(each.held)]);
+  if (standing(run, agent) === "ready" || (agent.held && run.status === "running")) {
+    const since = readySince(run, agent);
+    if (since !== null && run.now > since) found.push([since, run.now, forWhat(agent.held)]);
+  }
+  return found;
+}
+
+/** In words, what an agent waits for that has all that it needs. */
+export function forWhat(held) {
+  if (held?.why === "place") return `for a place: ${held.atOnce} at work, as many as may be`;
+  if (held?.why === "room") return `for room for its model beside ${held.models.join(", ")}`;
+  return held?.why === "layer" ? "for the layer before" : "for its turn";
+}
 
 /** What the calls of an agent and of all agents within it took. */
 export function spentBy(agent) {
@@ -65,28 +88,36 @@ export const queuedIn = (call, until) => stretches(call, until).reduce((sum, [fr
 /** For how many seconds something of an agent was at work, also within it: the rest of its time all of it waited. */
 export function worked(run, agent) {
   if (agent.started === null) return 0;
-  const key = agent.ended === null ? run.now : `${agent.ended} ${agent.calls.length} ${run.parts.get(agent.name)?.length}`;
+  const key = agent.ended === null ? run.now : `${agent.ended} ${agent.calls.length} ${agent.stretches.length} ${run.parts.get(agent.name)?.length}`;
   if (agent.workedKey !== key) Object.assign(agent, { workedKey: key, worked: atWork(run, agent).reduce((sum, [from, to]) => sum + to - from, 0) });
   return agent.worked;
 }
 
 /** The stretches in which something of an agent was at work. */
 export function atWork(run, agent) {
-  if (agent.started === null) return [];
-  const end = endOf(run, agent), busy = ownWork(run, agent);
-  for (const call of agent.calls) for (const [from, to, wait] of stretches(call, end)) if (!wait) busy.push([from, to]);
+  const busy = ownWork(run, agent);
+  for (const call of agent.calls) for (const [from, to, wait] of stretches(call, run.ended ?? run.now)) if (!wait) busy.push([from, to]);
   for (const name of run.parts.get(agent.name) ?? []) busy.push(...atWork(run, run.agents.get(name)));
-  return joined(busy.map(([from, to]) => [Math.max(from, agent.started), Math.min(to, end)]).filter(([from, to]) => to > from));
+  return within(joined(busy), agent.stretches.map((each) => [each.from, until(run, each)]));
 }
 
 /** What an agent does besides calls: scripts, tools, counting. One that stands for others does nothing itself. */
 export function ownWork(run, agent) {
-  if (agent.started === null || run.parts.has(agent.name)) return [];
-  const end = endOf(run, agent);
-  return without([agent.started, end], joined(agent.calls.map((call) => [call.start, call.end ?? end])));
+  if (run.parts.has(agent.name)) return [];
+  const calls = joined(agent.calls.map((call) => [call.start, call.end ?? run.ended ?? run.now]));
+  return agent.stretches.flatMap((each) => without([each.from, until(run, each)], calls));
 }
 
-function joined(stretches_) {
+/** The parts of some stretches that lie in others; both are in order. */
+export function within(stretches_, outer) {
+  const found = [];
+  for (const [begin, end] of outer) {
+    for (const [from, to] of stretches_) if (to > begin && from < end) found.push([Math.max(from, begin), Math.min(to, end)]);
+  }
+  return found;
+}
+
+export function joined(stretches_) {
   const found = [];
   for (const [from, to] of stretches_.sort((a, b) => a[0] - b[0])) {
     const last = found.at(-1);
@@ -100,35 +131,12 @@ function without([begin, end], taken) {
   const found = [];
   let at = begin;
   for (const [from, to] of taken) {
+    if (from >= end || to <= begin) continue;
     if (from > at) found.push([at, Math.min(from, end)]);
     at = Math.max(at, to);
   }
   if (end > at) found.push([at, end]);
   return found;
-}
-
-/** The agents that decided how long the run took, first to last. */
-export function criticalPath(run) {
-  return chain(run, run.top, (agent) => run.needs[agent.name] ?? []);
-}
-
-/** The same among the agents within one. What they depend on is not told: each was begun by the one that had just ended. */
-export function innerPath(run, name) {
-  const parts = run.parts.get(name) ?? [];
-  return chain(run, parts, (agent) => parts.filter((each) => each !== agent.name && run.agents.get(each).since === agent.since && run.agents.get(each).ended <= agent.started + 0.001));
-}
-
-function chain(run, names, before) {
-  const latest = (candidates) => candidates.reduce((last, name) => {
-    const agent = run.agents.get(name);
-    return agent && agent.started !== null && (!last || endOf(run, agent) > endOf(run, last)) ? agent : last;
-  }, null);
-  const path = [];
-  for (let last = latest(names); last && !path.includes(last.name);) {
-    path.unshift(last.name);
-    last = latest(before(last).filter((name) => run.agents.get(name)?.ended));
-  }
-  return path;
 }
 
 export function tally(run) {

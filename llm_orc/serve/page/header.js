@@ -1,7 +1,7 @@
 // The strip above a run: how it stands, what it has taken, what can be done; and why it failed.
 
 import { ask, copy, count, dollars, fill, h, plural, put, runPath, saved, seconds, set } from "./dom.js";
-import { causes, tally } from "./figures.js";
+import { causes, isDefault, tally } from "./figures.js";
 import { MARKS } from "./state.js";
 import { themeButton } from "./theme.js";
 
@@ -61,12 +61,17 @@ export class Header {
 
   spent(run, found) {
     const end = run.ended ?? run.now;
-    const { seconds: time, calls, tokens, usd } = this.page.about.budget ?? {};
+    const { about, replay, live } = this.page;
+    const { seconds: time, calls, tokens, usd } = about.budget ?? {};
+    // The list says the same then, to the millisecond: events have coarser clocks.
+    const ended = !replay.on && live.status !== "running" && about.status === live.status && about.attempts === run.attempt;
+    const took = (ended ? about.duration_s : null) ?? end - run.began;
     const of = (limit, shown) => (limit === undefined ? "" : ` of ${shown(limit)}`);
     const ran = found.succeeded + found.cached + found.failed;
+    const defaults = run.top.filter((name) => isDefault(run.agents.get(name))).length;
     const figures = [
-      ["time", run.began === null ? "–" : seconds(end - run.began) + of(time, seconds)],
-      ["agents", `${ran}/${run.top.length}${found.skipped ? `, ${found.skipped} skipped` : ""}`],
+      ["time", run.began === null ? "–" : seconds(took) + of(time, seconds)],
+      ["agents", `${ran}/${run.top.length}${found.skipped ? `, ${found.skipped} skipped` : ""}${defaults ? `, ${defaults} by default` : ""}`],
       ["calls", count(run.calls) + of(calls, count) + (run.failedCalls ? ` (${run.failedCalls} failed)` : "")],
       ["tokens", (run.input + run.output ? `${count(run.input)} + ${count(run.output)}` : "0") + of(tokens, count)],
       // What has no price is never taken for free, and no reason to be silent about the limit.

@@ -1,6 +1,6 @@
 // The DAG: cards where the layout of `llm-orc graph` puts them, edges that light up as data flows, zoom and pan.
 
-import { farSizes, relabel, paint, parts } from "./card.js";
+import { detail, farSizes, relabel, paint, parts } from "./card.js";
 import { h, put, set, svg } from "./dom.js";
 
 const FAR = 0.45;
@@ -37,8 +37,10 @@ export class Map2D {
   }
 
   draw(map, run) {
-    this.map = map;
+    Object.assign(this, { map, run });
     this.fold.value = map.fold;
+    // Asked for while there is little to lay out.
+    this.size();
     this.cards.clear();
     this.cardOf.clear();
     this.between = new Map();
@@ -60,19 +62,19 @@ export class Map2D {
       for (const name of card.members) this.cardOf.set(name, drawn);
       nodes.append(drawn.element);
     }
-    this.layer.replaceChildren(edges, nodes);
+    this.far = undefined;
+    this.fit();
     this.update(run, this.cardOf.keys());
+    this.layer.replaceChildren(edges, nodes);
     this.select(this.selected, false);
     this.focusable(this.cards.values().next().value);
-    this.far = undefined;
     this.hint("");
-    this.fit();
   }
 
   card(card, about) {
     const { width, height } = card;
     const many = card.members.length > 1;
-    const texts = parts(card);
+    const texts = parts();
     const label = many ? `${card.members.length} agents: ${card.members[0]} …` : card.id;
     const behind = svg("rect", { class: "box behind", x: 5, y: 5, width, height, rx: 8, visibility: "hidden" });
     const element = svg("g", {
@@ -96,6 +98,7 @@ export class Map2D {
 
   /** Show what these agents have become. */
   update(run, names) {
+    this.run = run;
     const cards = new Set();
     for (const name of names) if (this.cardOf.has(name)) cards.add(this.cardOf.get(name));
     for (const card of cards) paint(run, card);
@@ -121,12 +124,6 @@ export class Map2D {
     if (own && show) this.reveal(own);
   }
 
-  highlight(names) {
-    const path = new Set(names);
-    for (const edge of this.edges) edge.path.classList.toggle("critical", path.has(edge.from) && path.has(edge.to));
-    for (const card of this.cards.values()) card.element.classList.toggle("critical", path.has(card.id));
-  }
-
   focusable(card) {
     if (!card) return;
     if (this.tabbed) set(this.tabbed.element, "tabindex", "-1");
@@ -137,7 +134,8 @@ export class Map2D {
   // ---- zoom and pan -------------------------------------------------------------------------------------
 
   size() {
-    return { width: this.picture.clientWidth || 800, height: this.picture.clientHeight || 500 };
+    this.box ??= { width: this.picture.clientWidth || 800, height: this.picture.clientHeight || 500 };
+    return this.box;
   }
 
   fit() {
@@ -161,7 +159,12 @@ export class Map2D {
     const k = far === null ? null : STEP ** far;
     this.picture.classList.toggle("far", k !== null);
     if (k !== null) for (const [what, size] of Object.entries(farSizes(k))) this.layer.style.setProperty(`--far-${what}`, `${size.toFixed(1)}px`);
-    for (const card of this.cards.values()) relabel(card, k);
+    for (const card of this.cards.values()) {
+      relabel(card, k);
+      if (k !== null || card.lines) continue;
+      detail(card);
+      paint(this.run, card);
+    }
   }
 
   zoom(by, at) {
@@ -203,7 +206,10 @@ export class Map2D {
     this.picture.addEventListener("pointerup", up);
     this.picture.addEventListener("pointercancel", up);
     this.picture.addEventListener("keydown", (event) => this.key(event));
-    new ResizeObserver(() => this.moved || this.fit()).observe(this.picture);
+    new ResizeObserver(() => {
+      this.box = null;
+      if (!this.moved) this.fit();
+    }).observe(this.picture);
   }
 
   key(event) {

@@ -1,6 +1,7 @@
 // Why this model: the router's steps, and which models were in memory when.
 
 import { fill, h, seconds, svg } from "./dom.js";
+import { residence } from "./memory.js";
 
 const SHADES = 8;
 const SHOWN = 60;
@@ -55,23 +56,25 @@ export class Plans {
   }
 
   memory(run, about) {
-    const models = [...new Set(run.memory.flatMap((each) => Object.keys(each.models)))].sort();
+    const sizes = about.memory?.vram_gb ?? {};
+    const entries = residence(run, (name) => sizes[name] ?? 0, (about.memory?.room_gb ?? []).reduce((sum, each) => sum + each, 0));
+    const models = [...new Set(entries.flatMap((each) => Object.keys(each.models)))].sort();
     if (!models.length) return fill(this.chart);
-    const known = models.every((name) => about.memory?.vram_gb[name] > 0);
-    const size = (name) => (known ? about.memory.vram_gb[name] : 1);
+    const known = models.every((name) => sizes[name] > 0);
+    const size = (name) => (known ? sizes[name] : 1);
     const room = known ? (about.memory?.room_gb ?? []).reduce((sum, each) => sum + each, 0) : 0;
     const width = Math.max(240, (this.chart.clientWidth || 420) - 30), height = this.element.clientWidth < 980 ? 92 : 130, left = 46;
     const end = run.ended ?? run.now, span = Math.max(0.001, end - run.began);
-    const most = Math.max(room, ...run.memory.map((each) => Object.keys(each.models).reduce((sum, name) => sum + size(name), 0)), 0.001) * 1.08;
+    const most = Math.max(room, ...entries.map((each) => Object.keys(each.models).reduce((sum, name) => sum + size(name), 0)), 0.001) * 1.08;
     const x = (at) => left + ((at - run.began) / span) * (width - left - 8), y = (gb) => height - 18 - (gb / most) * (height - 30);
     const bars = [];
-    run.memory.forEach((each, i) => {
-      const until = run.memory[i + 1]?.at ?? end;
+    entries.forEach((each, i) => {
+      const until = entries[i + 1]?.at ?? end;
       let at = 0;
       for (const name of models.filter((one) => one in each.models)) {
         const top = at + size(name);
         bars.push(svg("rect", { class: `shade s${models.indexOf(name) % SHADES}`, x: x(each.at).toFixed(1), width: Math.max(0.5, x(until) - x(each.at)).toFixed(1), y: y(top).toFixed(1), height: Math.max(0.5, y(at) - y(top) - 1).toFixed(1) },
-          svg("title", {}, `${name}${known ? `, ${size(name)} GB` : ""}: step from ${seconds(each.at - run.began)} to ${seconds(until - run.began)}, on device ${[].concat(each.models[name]).join(", ") || "–"}`)));
+          svg("title", {}, `${name}${known ? `, ${size(name)} GB` : ""}: from ${seconds(each.at - run.began)} to ${seconds(until - run.began)}, ${each.models[name].length ? `on device ${each.models[name].join(", ")}` : "loaded by a call"}`)));
         at = top;
       }
     });

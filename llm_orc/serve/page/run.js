@@ -1,7 +1,7 @@
 // The page of one run: it loads what has happened, follows what happens, and shows both in the same way.
 
 import { AgentTable, EventList } from "./table.js";
-import { ask, fill, h, plural, remember, remembered, runPath, saved, say, set } from "./dom.js";
+import { ask, fill, h, remember, remembered, runPath, saved, set } from "./dom.js";
 import { Drawer } from "./agent.js";
 import { FileTab } from "./file.js";
 import { Header } from "./header.js";
@@ -10,7 +10,7 @@ import { Plans } from "./plan.js";
 import { Replay } from "./replay.js";
 import { Stream } from "./stream.js";
 import { Timeline } from "./timeline.js";
-import { tally } from "./figures.js";
+import { speakOf, speakOfEnd } from "./spoken.js";
 import { apply, newRun } from "./state.js";
 
 const FRAME = 60; // ms between drawings
@@ -134,7 +134,7 @@ export class RunPage {
       if (event.seq <= this.live.seq) continue;
       this.events.push(event);
       apply(this.live, event);
-      if (this.timer && event.type === "agent_finished" && event.outcome.status === "failed") say(`${event.agent} failed`);
+      if (this.timer) speakOf(event, this.live);
     }
     if (this.live.status !== before || (events.length && events.at(-1).type === "run_finished")) this.ended();
     if (!known && this.live.top.length && this.map === undefined && this.timer) this.loadMap("auto");
@@ -147,14 +147,13 @@ export class RunPage {
     // Until another attempt begins no time passes in it.
     if (status !== "running") Object.assign(this.live, { halted: true, now: this.live.heard });
     for (const name of this.live.agents.keys()) this.live.dirty.add(name);
+    if (this.timer && (status === "killed" || status === "forgotten")) speakOfEnd(this.live);
     this.ended();
     this.soon();
   }
 
   async ended() {
-    const { succeeded, failed } = tally(this.live);
     document.title = `${{ running: "▶", succeeded: "✓" }[this.live.status] ?? "✗"} ${this.about.ensemble} · llm-orc`;
-    if (this.live.status !== "running" && this.timer) say(`The run ended: ${this.live.status}. ${plural(succeeded, "agent")} succeeded, ${failed} failed.`);
     const about = await ask(runPath(this.id)).catch(() => null);
     if (about) this.about = about;
     this.soon();

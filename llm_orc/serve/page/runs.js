@@ -13,7 +13,7 @@ export class RunList {
     const given = new URLSearchParams(location.search);
     this.limit = PAGE;
     this.chosen = new Set(given.get("compare") ? [given.get("compare")] : []);
-    this.find = h("input", { type: "search", value: given.get("q") ?? "", placeholder: "Search names, inputs, outputs, errors", "aria-label": "Search runs", oninput: () => this.changed() });
+    this.find = h("input", { type: "search", value: given.get("q") ?? "", placeholder: "Search runs, agents, models, inputs, outputs, errors", "aria-label": "Search runs", oninput: () => this.changed() });
     this.status = h("select", { "aria-label": "Status", onchange: () => this.changed() }, h("option", { value: "" }, "any status"), STATUSES.map((each) => h("option", { value: each }, each)));
     this.ensemble = h("select", { "aria-label": "Ensemble", onchange: () => this.changed() }, h("option", { value: "" }, "any ensemble"));
     this.wanted = given.get("ensemble") ?? "";

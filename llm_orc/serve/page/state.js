@@ -1,8 +1,11 @@
 // What is known of a run, from its events alone: live, loaded and replayed runs go through the same function.
 
+import { begun, closed, payers, released, spent } from "./calls.js";
+import { begin, cut, drop, end, onlyReads } from "./stretches.js";
+
 export const ENDED = new Set(["succeeded", "failed", "skipped", "cached"]);
 export const MARKS = {
-  waiting: "○", ready: "◌", running: "▶", succeeded: "✓", cached: "↶", failed: "✗", skipped: "–", stopped: "■",
+  waiting: "○", ready: "◌", running: "▶", succeeded: "✓", cached: "↶", failed: "✗", skipped: "–", stopped: "■", byDefault: "≈",
 };
 const HELD = { budget: "held until the budget allows it", same: "held, since another call asks the same" };
 /** Strategies whose asks are samples of one answer. */
@@ -25,7 +28,8 @@ function newAgent(name) {
     model: null, strategy: null, started: null, ended: null, calls: [], open: new Map(), steps: [], logs: [],
     tools: [], executions: 0, retries: 0, repaired: 0, fallbacks: [], progress: null, doing: "", input: 0,
     output: 0, cost: 0, unpriced: 0, samples: 0, confidence: null, evidence: null, error: null, result: undefined,
-    seq: 0, cut: false, before: null, fresh: 0, since: 0, asked: 0, drawing: null,
+    seq: 0, cut: false, fresh: 0, asked: 0, drawing: null, rounds: [],
+    stretches: [], atWork: 0, atOnce: 0, known: 0, held: null,
     inside: { input: 0, output: 0, cost: 0, unpriced: 0, asked: 0 },
   };
 }
@@ -84,11 +88,13 @@ const KINDS = {
     if (event.resident?.length) run.memory.push({ at: ts, models: event.resident[0] });
     for (const name of Object.keys(event.assignments ?? {})) run.dirty.add(name);
   },
+  agent_held(run, event, agent, ts) {
+    agent.held = { at: ts, why: event.why, atOnce: event.at_once, models: event.models };
+  },
   agent_started(run, event, agent, ts) {
     agent.executions += 1;
-    if (agent.started === null) Object.assign(agent, { started: ts, since: run.since });
-    agent.status = "running";
-    if (!agent.before) agent.ended = null;
+    begin(run, agent, ts);
+    Object.assign(agent, { status: "running", ended: null, error: null });
     if (agent.progress?.of === "samples") agent.progress = agent.drawing = null;
     agent.model = event.model ?? agent.model;
     agent.seq = event.seq;
@@ -103,12 +109,12 @@ const KINDS = {
     agent.model = event.model;
   },
   call_queued(run, event, agent, ts) {
-    agent.open.get(event.call)?.waits.push({ from: ts, to: null, why: "queued" });
+    agent.open.get(event.call)?.waits.push({ from: ts, to: null, why: waitFor(event) });
   },
   call_sent(run, event, agent, ts) {
     const call = agent.open.get(event.call), last = call?.waits.at(-1);
     if (last?.to === null) last.to = ts;
-    else call?.waits.push({ from: Math.max(call.start, ts - event.queued_s), to: ts, why: "queued" });
+    else call?.waits.push({ from: Math.max(call.start, ts - event.queued_s), to: ts, why: waitFor(event) });
   },
   model_answered(run, event, agent, ts) {
     const source = event.source ?? "model";
@@ -120,7 +126,7 @@ const KINDS = {
     const call = closed(run, agent, event, ts);
     Object.assign(call, { load: event.load_seconds ?? 0, usage: event.usage, cost: event.cost_usd, source });
     // Journals of older versions say only afterwards that a call was queued.
-    if (event.queued_s > 0.002 && !call.waits.length) call.waits.push({ from: call.called, to: Math.min(call.end, call.called + event.queued_s), why: "queued" });
+    if (event.queued_s > 0.002 && !call.waits.length) call.waits.push({ from: call.called, to: Math.min(call.end, call.called + event.queued_s), why: waitFor(event) });
     // An answer of which the process that asked could not tell any more was paid for too; a cached one was not.
     if (source !== "cache") spent(run, agent, event);
   },
@@ -180,16 +186,18 @@ const KINDS = {
   agent_finished(run, event, agent, ts) {
     const outcome = event.outcome;
     Object.assign(agent, {
-      status: outcome.status, ended: ts, model: outcome.model ?? agent.model, doing: "",
+      status: outcome.status, ended: ts, held: null, model: outcome.model ?? agent.model, doing: "",
       strategy: outcome.strategy ?? agent.strategy, confidence: outcome.confidence, evidence: outcome.evidence,
       error: outcome.error, result: outcome.output, seq: event.seq, cut: event.cut === true,
     });
-    // In a resumed run: it asked nobody, and only read what had been answered.
-    const { before } = agent;
-    if (before && !agent.fresh && outcome.status !== "failed" && outcome.duration_s < before.ended - before.started) Object.assign(agent, before, { status: "cached" });
-    agent.before = null;
+    // Where it never began, this event begins its piece of work too.
+    if (agent.atWork && event.parent === undefined) {
+      if (onlyReads(agent, outcome)) {
+        drop(agent);
+        Object.assign(agent, { status: "cached", ended: agent.stretches.at(-1).to });
+      } else end(agent, ts, outcome.duration_s);
+    }
     agent.samples = Math.max(agent.samples, outcome.samples);
-    if (outcome.status === "skipped") agent.started ??= null;
     if (agent.progress?.of === "samples") agent.progress = { ...agent.progress, done: outcome.samples, open: 0 };
     for (const call of agent.open.values()) Object.assign(call, { end: call.end ?? ts, lost: true });
     agent.open.clear();
@@ -214,6 +222,7 @@ const KINDS = {
     agent.progress[event.error ? "failed" : "done"] += 1;
   },
   round_finished(run, event, agent) {
+    agent.rounds.push({ round: event.round, done: event.done, attempt: run.attempt });
     agent.doing = `round ${event.round} done`;
     agent.steps.push(step(event, "round", `round ${event.round}${event.done ? ", the last" : ""}`));
   },
@@ -243,56 +252,10 @@ function again(agent, ts) {
   const done = agent.status === "succeeded" || agent.status === "cached";
   for (const call of agent.open.values()) Object.assign(call, { end: call.end ?? ts, lost: true });
   agent.open.clear();
-  agent.before = done ? { started: agent.started, ended: agent.ended, since: agent.since } : null;
-  Object.assign(agent, { fresh: 0, executions: 0, progress: null, drawing: null, steps: [], tools: [], fallbacks: [] });
-  if (!done) Object.assign(agent, { started: null, ended: null, error: null });
-  if (agent.status !== "waiting") agent.status = "waiting";
-}
-
-/** A call that was held is sent, or was answered: of those of a model the first. */
-function released(agent, event, ts) {
-  const [key, call] = [...agent.open].find(([, each]) => each.held && each.model === event.model) ?? [];
-  if (!call) return null;
-  Object.assign(call, { call: event.call, held: false, called: ts });
-  call.waits[0].to = ts;
-  agent.open.delete(key);
-  agent.open.set(event.call, call);
-  return call;
-}
-
-function begun(run, agent, key, call) {
-  Object.assign(call, { end: null, attempt: run.attempt });
-  agent.calls.push(call);
-  agent.open.set(key, call);
-  return call;
+  cut(agent, ts, done);
+  Object.assign(agent, { fresh: 0, executions: 0, progress: null, drawing: null, steps: [], tools: [], fallbacks: [], status: "waiting" });
+  if (!done) Object.assign(agent, { ended: null, error: null });
 }
 
 const step = (event, name, text) => ({ ts: event.ts, name, text: text ?? "" });
-
-function closed(run, agent, event, ts) {
-  let call = agent.open.get(event.call) ?? released(agent, event, ts);
-  if (!call) agent.calls.push((call = { call: event.call, model: event.model, n: 1, start: ts - event.duration_s, called: ts - event.duration_s, attempt: run.attempt, waits: [] }));
-  agent.open.delete(event.call);
-  // The clock of durations is finer than that of events.
-  call.end = Math.min(ts, call.called + event.duration_s) || ts;
-  for (const wait of call.waits) wait.to = Math.min(wait.to ?? call.end, call.end);
-  return call;
-}
-
-/** Whose account a call of an agent is on, besides the run's: its own, and of those around it what is inside. */
-function payers(run, agent) {
-  const found = [agent];
-  for (let outer = agent.within; outer; outer = run.agents.get(outer).within) found.push(run.agents.get(outer).inside);
-  return found;
-}
-
-function spent(run, agent, { usage, cost_usd: cost }) {
-  run.calls += 1;
-  for (const each of [run, ...payers(run, agent)]) {
-    each.input += usage.input_tokens;
-    each.output += usage.output_tokens;
-    if (each !== run) each.asked += 1;
-    if (cost === null) each.unpriced += 1;
-    else each.cost += cost;
-  }
-}
+const waitFor = (event) => `queued for ${event.model}`;

@@ -2,7 +2,7 @@
 
 import { count, fill, h, put, runPath, saved, seconds, set, share } from "./dom.js";
 import { costOf } from "./card.js";
-import { spentBy, standing, took } from "./figures.js";
+import { isDefault, spentBy, standing, took } from "./figures.js";
 import { MARKS } from "./state.js";
 
 const COLUMNS = [
@@ -50,7 +50,7 @@ export class AgentTable {
     const state = standing(run, agent), cells = row.children;
     const progress = agent.progress && state === "running" ? ` ${agent.progress.done + agent.progress.failed}/${agent.progress.total}` : "";
     const all = spentBy(agent);
-    const values = [`${MARKS[state]} ${state}${progress}`, agent.model ?? "", all.calls || "", all.calls ? count(all.input + all.output) : "",
+    const values = [isDefault(agent) ? `${MARKS.byDefault} default used` : `${MARKS[state]} ${state}${progress}`, agent.model ?? "", all.calls || "", all.calls ? count(all.input + all.output) : "",
       all.calls ? costOf(all) : "", agent.confidence === null || agent.confidence === undefined ? "" : share(agent.confidence),
       agent.retries || "", agent.started === null ? "" : seconds(agent.started - run.began), agent.started === null ? "" : seconds(took(run, agent))];
     values.forEach((value, i) => put(cells[i + 1], value));

@@ -1,7 +1,9 @@
 // Who worked when: bars by agent or by model, waiting told apart from working, the critical path marked.
 
 import { fill, fits, h, seconds, set, share, svg } from "./dom.js";
-import { atWork, criticalPath, endOf, innerPath, ownWork, readyAt, stretches, worked } from "./figures.js";
+import { roundOf } from "./calls.js";
+import { atWork, endOf, joined, ownWork, stretches, took, waitsBefore, within } from "./figures.js";
+import { criticalPath, innerPath } from "./path.js";
 
 const ROW = 20, NAME = 190, TOP = 24, FONT = "12px system-ui, sans-serif";
 const STEPS = [1, 2, 5];
@@ -21,7 +23,12 @@ export class Timeline {
         ...[["wait", "waits"], ["load", "loads a model"], ["work", "a model works"], ["other", "own work"], ["bad", "failed call"]]
           .map(([name, text]) => h("li", {}, svg("svg", { width: 14, height: 10, "aria-hidden": "true" }, svg("rect", { class: `seg ${name}`, width: 14, height: 10, rx: 2 })), text)))),
       this.axis, this.scroller);
-    this.scroller.addEventListener("scroll", () => this.draw());
+    // Sizes are told, not asked for: to ask means to lay out all of the page at once.
+    this.box = { width: 0, height: 0, top: 0 };
+    this.scroller.addEventListener("scroll", () => {
+      this.box.top = this.scroller.scrollTop;
+      this.draw();
+    });
     // The newest rows stay in sight until somebody looks elsewhere.
     this.follows = true;
     for (const kind of ["wheel", "pointerdown", "keydown"]) this.scroller.addEventListener(kind, () => (this.follows = false), { passive: true });
@@ -29,7 +36,10 @@ export class Timeline {
       const row = this.list?.[Math.floor((event.clientY - this.rows.getBoundingClientRect().top) / ROW)];
       if (row?.name) this.chosen(row.name);
     });
-    new ResizeObserver(() => this.draw()).observe(this.scroller);
+    new ResizeObserver(([{ contentRect: { width, height } }]) => {
+      Object.assign(this.box, { width, height });
+      this.draw();
+    }).observe(this.scroller);
   }
 
   turn(by) {
@@ -46,32 +56,37 @@ export class Timeline {
 
   draw() {
     const run = this.run;
-    if (!run || !this.scroller.clientWidth) return;
+    if (!run || !this.box.width) return;
     if (run.began === null) return this.empty();
-    const path = criticalPath(run);
-    this.critical = new Set(path);
-    const inside = new Map();
-    for (const name of this.critical) {
-      const inner = innerPath(run, name);
-      if (inner.length) inside.set(name, inner);
-      for (const each of inner) this.critical.add(each);
+    const path = criticalPath(run), inside = new Map();
+    this.critical = new Map();
+    for (const piece of path) {
+      const inner = innerPath(run, piece);
+      if (inner.length) inside.set(piece, inner);
+      for (const each of [piece, ...inner]) this.critical.set(each.name, [...(this.critical.get(each.name) ?? []), each]);
     }
     this.list = this.by === "agents" ? byAgent(run) : byModel(run);
-    const width = Math.max(300, this.scroller.clientWidth - 2);
+    const width = Math.max(300, this.box.width - 2);
     const end = run.status === "running" ? Math.max(run.now, run.clock ?? 0) : (run.ended ?? run.now);
     const span = Math.max(0.001, end - run.began);
     const scale = (width - NAME - 90) / span;
     const x = (ts) => NAME + Math.max(0, (ts - run.began) * scale);
     set(this.rows, "width", width);
     set(this.rows, "height", Math.max(1, this.list.length * ROW));
-    if (this.follows && run.status === "running") this.scroller.scrollTop = this.list.length * ROW;
+    if (this.follows && run.status === "running") this.follow();
     this.describe(path, inside, span);
     this.scale(x, span, width);
-    const first = Math.max(0, Math.floor(this.scroller.scrollTop / ROW) - 2);
-    const last = Math.min(this.list.length, first + Math.ceil(this.scroller.clientHeight / ROW) + 5);
+    const first = Math.max(0, Math.floor(this.box.top / ROW) - 2);
+    const last = Math.min(this.list.length, first + Math.ceil(this.box.height / ROW) + 5);
     const drawn = [];
     for (let place = first; place < last; place += 1) drawn.push(this.row(this.list[place], place, x, end));
     this.rows.replaceChildren(...drawn);
+  }
+
+  follow() {
+    const top = Math.max(0, this.list.length * ROW - this.box.height);
+    if (top === this.box.top) return;
+    this.box.top = this.scroller.scrollTop = top;
   }
 
   empty() {
@@ -83,13 +98,9 @@ export class Timeline {
 
   describe(path, inside, span) {
     const run = this.run;
-    const working = path.reduce((sum, name) => sum + worked(run, run.agents.get(name)), 0);
-    const told = (names) => names.slice(0, 6).map((name) => {
-      const inner = inside.get(name);
-      return name.slice(name.lastIndexOf("/") + 1) + (inner ? ` (${told(inner)})` : "");
-    }).join(" → ") + (names.length > 6 ? ` → … (${names.length} agents)` : "");
-    const first = told(path);
-    const text = path.length ? `Critical path: ${first}; ${share(Math.min(1, working / span))} of it at work, the rest waiting.` : "";
+    const busy = joined(path.flatMap((piece) => within(atWork(run, run.agents.get(piece.name)), [[piece.from, piece.to]])));
+    const working = busy.reduce((sum, [from, to]) => sum + to - from, 0);
+    const text = path.length ? `Critical path: ${told(path, inside)}; ${share(Math.min(1, working / span))} of it at work, the rest waiting.` : "";
     fill(this.summary, text);
     set(this.summary, "title", text);
     set(this.rows, "aria-label", `Time line of ${run.top.length} agents over ${seconds(span)}. ${text}`);
@@ -111,7 +122,7 @@ export class Timeline {
 
   row(row, place, x, end) {
     const y = place * ROW;
-    const critical = row.name && this.critical.has(row.name);
+    const critical = row.name && this.critical.get(row.name);
     const group = svg("g", { class: `row${critical ? " critical" : ""}${row.name && row.name === this.selected ? " chosen" : ""}`, transform: `translate(0 ${y})` },
       svg("rect", { class: "hit", width: "100%", height: ROW }),
       svg("text", { class: "who", x: 8 + (row.depth ?? 0) * 12, y: 14 }, fits(row.title, NAME - 20 - (row.depth ?? 0) * 12, FONT)));
@@ -121,37 +132,56 @@ export class Timeline {
       if (title) bar.append(svg("title", {}, title));
       group.append(bar);
     }
-    if (critical) {
-      const agent = this.run.agents.get(row.name);
-      group.append(svg("rect", { class: "outline", x: (x(agent.started) - 1.5).toFixed(1), y: 2.5, width: Math.max(4, x(endOf(this.run, agent)) - x(agent.started) + 3).toFixed(1), height: 15, rx: 3.5 }));
+    for (const piece of critical || []) {
+      group.append(svg("rect", { class: "outline", x: (x(piece.from) - 1.5).toFixed(1), y: 2.5, width: Math.max(4, x(piece.to) - x(piece.from) + 3).toFixed(1), height: 15, rx: 3.5 }));
     }
     if (row.after) group.append(svg("text", { class: "took", x: x(row.until ?? end) + 6, y: 14 }, row.after));
     return group;
   }
 }
 
-function byAgent(run) {
-  const began = [...run.agents.values()].filter((agent) => agent.started !== null);
-  began.sort((a, b) => a.started - b.started || a.seq - b.seq);
-  const rows = [];
-  for (const agent of began) {
-    const depth = agent.within ? agent.name.split("/").length - 1 : 0;
-    const until = endOf(run, agent);
-    rows.push({ name: agent.name, title: agent.name, depth, segments: () => ofAgent(run, agent, until), after: `${seconds(until - agent.started)}${agent.status === "failed" ? " ✗" : ""}`, until });
+/** Names of a path; what runs in rounds is named once, and a wait that is none for an answer is said. */
+function told(path, inside = null) {
+  const names = [], rounds = new Map();
+  for (const piece of path) {
+    const inner = inside?.get(piece), name = piece.name.slice(piece.name.lastIndexOf("/") + 1);
+    rounds.set(name, (rounds.get(name) ?? 0) + 1);
+    if (rounds.get(name) === 1) names.push(`${name}${inner ? ` (${told(inner)})` : ""}${piece.waited ? ` ${waitedFor(piece.waited)}` : ""}`);
   }
-  return rows;
+  // Of the agents themselves each attempt at the run is one.
+  const most = inside ? 1 : Math.max(...rounds.values());
+  return names.slice(0, 6).join(" → ") + (names.length > 6 ? ` → … (${names.length} agents)` : "") + (most > 1 ? `, ${most} times` : "");
+}
+
+function waitedFor({ why, model }) {
+  if (why === "queue") return `[waited for ${model}]`;
+  return why === "room" ? "[waited for room for its model]" : `[waited for ${why === "place" ? "a place" : "its turn"}]`;
+}
+
+function byAgent(run) {
+  const rows = [];
+  for (const agent of run.agents.values()) {
+    const waits = waitsBefore(run, agent);
+    if (!agent.stretches.length && !waits.length) continue;
+    const depth = agent.within ? agent.name.split("/").length - 1 : 0;
+    const worked = agent.stretches.length > 0, last = waits.at(-1);
+    const after = worked ? `${seconds(took(run, agent))}${agent.status === "failed" ? " ✗" : ""}` : `waits ${last[2]}`;
+    rows.push({ name: agent.name, title: agent.name, depth, segments: () => ofAgent(run, agent, waits), after, began: worked ? agent.started : last[0], until: worked ? endOf(run, agent) : null });
+  }
+  return rows.sort((a, b) => a.began - b.began);
 }
 
 /** Made for the rows in sight alone. */
-function ofAgent(run, agent, until) {
-  const ready = readyAt(run, agent) ?? agent.started;
-  const waited = agent.started - ready;
-  const segments = waited > 0.002 ? [["wait", ready, agent.started, `waited ${seconds(waited)} for its turn`]] : [];
+function ofAgent(run, agent, waits) {
+  const segments = waits.map(([from, to, what]) => ["wait", from, to, `${to === run.now ? "waits" : "waited"} ${seconds(to - from)} ${what}`]);
   // One that stands for others waits while all of them do.
   const stands = run.parts.has(agent.name);
-  if (stands) segments.push(["wait", agent.started, until, "all within it waits"]);
+  if (stands) segments.push(...agent.stretches.map((each) => ["wait", each.from, each.to ?? endOf(run, agent), "all within it waits"]));
   for (const [from, to] of stands ? atWork(run, agent) : ownWork(run, agent)) segments.push(["other", from, to]);
-  const ofCalls = agent.calls.flatMap((call) => ofCall(call, until));
+  const ofCalls = agent.calls.flatMap((call) => {
+    const round = roundOf(run, agent, call);
+    return ofCall(call, endOf(run, agent), round ? `round ${round}, ` : "");
+  });
   return [...segments, ...ofCalls.filter(([kind]) => kind === "wait"), ...ofCalls.filter(([kind]) => kind !== "wait")];
 }
 

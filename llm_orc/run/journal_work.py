@@ -1,0 +1,120 @@
+"""When the agents of a recorded run were at work, from its events. The page reckons the same (figures.js)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_EVENTS = """
+    SELECT seq, ts, type, agent, CASE type WHEN 'agent_finished' THEN json END AS json, checksum
+    FROM events WHERE run = ? AND type IN ('run_started', 'agent_started', 'agent_finished') ORDER BY seq
+"""
+_ASKED = """
+    SELECT agent, attempt, count(*) AS calls, sum(status = 'answered') AS fresh FROM calls
+    WHERE run = ? AND kind = 'model' AND status <> 'cached' GROUP BY agent, attempt
+"""
+
+Parse = Callable[[str, int | None], Mapping[str, Any]]
+"""Reads a line, and checks it."""
+
+
+@dataclass(slots=True)
+class Worked:
+    """An agent's part of a run. `stretches` are from when it was begun to when it ended, on the clock of the
+    run, which stands still between attempts; what ran at the same time is one stretch. `seconds` is the sum.
+    `calls` are those of models, failed ones too and cached ones not, also of agents within it."""
+
+    began: float | None = None
+    stretches: list[tuple[float, float | None]] = field(default_factory=list)
+    seconds: float = 0.0
+    cached: int = 0
+    calls: int = 0
+    open: int = 0
+    at_once: int = 0
+    ended_well: bool = False
+    known_s: float = 0.0
+
+    def begin(self, actual: float, clock: float) -> None:
+        if self.began is None:
+            self.began = actual
+        if not self.open:
+            self.stretches.append((clock, None))
+            self.at_once = 0
+        self.open += 1
+        self.at_once += 1
+
+    def end(self, clock: float, seconds: float | None) -> None:
+        """`seconds` is what the outcome says; the clock of events is coarser."""
+        self.open -= 1
+        if self.open:
+            return
+        began = self.stretches[-1][0]
+        self.stretches[-1] = (began, clock)
+        self.seconds += clock - began if seconds is None or self.at_once > 1 else seconds
+
+    def drop(self) -> None:
+        """Forget the stretch that is open."""
+        self.open = 0
+        self.stretches.pop()
+
+    def again(self, clock: float) -> None:
+        """Another attempt begins: what was under way ended with the one before, at its last event."""
+        if self.open:
+            self.open = 1
+            self.end(clock, None)
+            self.ended_well = False
+        self.known_s = self.seconds if self.ended_well else 0.0
+        self.cached = 0
+
+
+def work_of(database: sqlite3.Connection, run: int, parse: Parse) -> dict[str, Worked]:
+    """By agent."""
+    found: dict[str, Worked] = defaultdict(Worked)
+    fresh: Counter[tuple[str, int]] = Counter()
+    for agent, attempt, calls, answered in database.execute(_ASKED, (run,)):
+        fresh[agent, attempt] = answered
+        for name in _with_those_around(agent):
+            found[name].calls += calls
+    shift, attempt = 0.0, 0
+    for seq, ts, kind, agent, text, check in database.execute(_EVENTS, (run,)):
+        if kind == "run_started":
+            attempt += 1
+            shift = _again(database, run, seq, ts, shift, found)
+        elif kind == "agent_started":
+            found[agent].begin(ts, ts - shift)
+        elif "parent" not in (line := parse(text, check)):
+            # Else it never began: this event begins its piece of work too.
+            _ended(found[agent], line["outcome"], ts - shift, bool(fresh[agent, attempt]))
+    return found
+
+
+def _ended(worked: Worked, outcome: Mapping[str, Any], clock: float, has_asked: bool) -> None:
+    worked.cached += outcome["status"] == "cached"
+    worked.ended_well = outcome["status"] in ("succeeded", "cached")
+    if not worked.open:
+        return
+    # In a further attempt: what an agent did before is read, which takes less.
+    only_reads = worked.ended_well and not has_asked and outcome["duration_s"] < worked.known_s
+    if only_reads and worked.open == worked.at_once == 1:
+        worked.drop()
+    else:
+        worked.end(clock, outcome["duration_s"])
+
+
+def _again(
+    database: sqlite3.Connection, run: int, seq: int, ts: float, shift: float, found: Mapping[str, Worked]
+) -> float:
+    """By how much the clock of an attempt is behind."""
+    row = database.execute("SELECT ts FROM events WHERE run = ? AND seq = ?", (run, seq - 1)).fetchone()
+    before: float = ts if row is None else row[0]
+    for worked in found.values():
+        worked.again(before - shift)
+    return shift + max(0.0, ts - before)
+
+
+def _with_those_around(agent: str) -> list[str]:
+    parts = agent.split("/")
+    return ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
