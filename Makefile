@@ -17,6 +17,7 @@ lint: .venv/.dev-ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests/bench tests/torture
 
 bench: .venv/.dev-ready
 	$(BIN)/python -m tests.bench

@@ -6,6 +6,7 @@ import json
 import statistics
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
+from typing import Any
 
 import anyio
 import xllamacpp
@@ -50,7 +51,7 @@ def engine(model: Model) -> xllamacpp.Server:
     return xllamacpp.Server(params)
 
 
-def asked(server: xllamacpp.Server, request_body: bytes) -> dict:
+def asked(server: xllamacpp.Server, request_body: bytes) -> Any:
     """One reply, read as the provider reads it."""
     replies: list[bytes] = []
     server.handle_chat_completions(request_body, replies.append)

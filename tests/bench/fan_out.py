@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import resource
+from dataclasses import replace
 from time import perf_counter
 
 import anyio
@@ -24,15 +25,15 @@ SAMPLING = Sampling(max_tokens=60)
 
 def ensemble(model: Model, items: list[str]) -> Ensemble:
     """A list, and an agent that runs once per item."""
-    scripted = Model(name="list", provider="scripted", wire_name="list")
     answers = Sampling(options={"answers": [json.dumps(items)]})
+    scripted = Model(name="list", provider="scripted", wire_name="list", sampling=answers)
     return Ensemble(
         name="fan-out",
         agents={
-            "list": Agent(name="list", work=Llm(models=(scripted,), sampling=answers)),
+            "list": Agent(name="list", work=Llm(models=(scripted,))),
             "each": Agent(
                 name="each",
-                work=Llm(models=(model,), sampling=SAMPLING),
+                work=Llm(models=(replace(model, sampling=SAMPLING),)),
                 depends_on=("list",),
                 fan_out=FanOut(over=()),
             ),

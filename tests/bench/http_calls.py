@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 
 import anyio
 
 from llm_orc.domain.completion import Message, Request
 from llm_orc.domain.model import Model
-from llm_orc.providers.http import httpx
+from llm_orc.providers.http import httpx  # type: ignore[attr-defined]  # whichever of the two it uses
 from llm_orc.providers.openai import OpenAI
 from tests.servers.faulty import serving
 
 CALLS, AT_ONCE, ROUNDS = 1000, 64, 5
 
 
-async def spread(call) -> float:
+async def spread(call: Callable[[], Awaitable[object]]) -> float:
     """Seconds for `CALLS` calls, `AT_ONCE` at a time."""
     limit = anyio.CapacityLimiter(AT_ONCE)
 

@@ -17,6 +17,7 @@ from llm_orc.domain.events import AgentFinished, AgentStarted, Event, ModelAnswe
 from llm_orc.domain.model import Model
 from llm_orc.domain.outcome import Answered, Effort
 from llm_orc.orchestrator import Orchestrator
+from llm_orc.providers.scripted import Scripted
 from llm_orc.run.journal import Journal, Opening
 from llm_orc.run.journal_reading import Runs
 
@@ -28,15 +29,12 @@ ROUNDS = 9
 EVENTS = 1_000_000
 
 
-class Slow:
+class Slow(Scripted):
     """Answers after 50 ms."""
 
     async def complete(self, request: Request) -> Completion:
         await anyio.sleep(CALL_SECONDS)
         return Completion(choices=(Choice(text="x" * 400),), usage=Usage(input_tokens=9, output_tokens=9))
-
-    async def aclose(self) -> None:
-        pass
 
 
 def ensemble_of(dag: Dag) -> Ensemble:
@@ -78,9 +76,15 @@ async def fill(path: Path) -> str:
             agent = f"agent-{number % 500}"
             for what in (
                 AgentStarted(agent=agent, model="m"),
-                ModelCalled(agent=agent, model="m", n=1),
+                ModelCalled(agent=agent, call=number + 1, model="m", n=1),
                 ModelAnswered(
-                    agent=agent, model="m", usage=usage, cost_usd=0.1, duration_s=1.0, load_seconds=None
+                    agent=agent,
+                    call=number + 1,
+                    model="m",
+                    usage=usage,
+                    cost_usd=0.1,
+                    duration_s=1.0,
+                    load_seconds=None,
                 ),
                 AgentFinished(agent=agent, outcome=answered),
             ):

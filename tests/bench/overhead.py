@@ -6,14 +6,14 @@ Both call a provider that answers at once, with the same composed prompt, and ke
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
 
 import anyio
 
 from llm_orc.domain.completion import Choice, Completion, Message, Request, Usage
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm
-from llm_orc.domain.events import Event
+from llm_orc.domain.events import Event, Observer
 from llm_orc.domain.model import Model
 from llm_orc.plan.task_typing import task_of
 from llm_orc.run.run import run_ensemble
@@ -70,7 +70,7 @@ def ensemble_of(dag: Dag) -> Ensemble:
     )
 
 
-async def ours(ensemble: Ensemble, observers: list) -> object:
+async def ours(ensemble: Ensemble, observers: list[Observer]) -> object:
     provider, strategy = Instant(), Single()
     return await run_ensemble(
         ensemble,
@@ -82,7 +82,9 @@ async def ours(ensemble: Ensemble, observers: list) -> object:
     )
 
 
-def median_us(function, *arguments: object, nodes: int, rounds: int) -> float:
+def median_us(
+    function: Callable[..., Awaitable[object]], *arguments: object, nodes: int, rounds: int
+) -> float:
     """Median microseconds per node over `rounds` runs in one event loop, after one warm-up."""
 
     async def measure() -> list[float]:
@@ -118,9 +120,9 @@ def main(rounds: int = 15) -> None:
         print(f"{name:28} {base:9.1f} {plain:9.1f} {plain / base:6.2f} {watched:12.1f} {watched / base:6.2f}")
     sizes = (100, 1000, 5000)
     print(f"\n{'growth, us per agent (fan-out)':32}" + "".join(f"{size:>9}" for size in sizes))
-    base = [median_us(bare, fan(n), nodes=n + 2, rounds=7) for n in sizes]
+    bases = [median_us(bare, fan(n), nodes=n + 2, rounds=7) for n in sizes]
     costs = [median_us(ours, ensemble_of(fan(n)), [], nodes=n + 2, rounds=7) for n in sizes]
-    for name, row in (("bare", base), ("ours", costs)):
+    for name, row in (("bare", bases), ("ours", costs)):
         print(f"{name:32}" + "".join(f"{cost:9.1f}" for cost in row))
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import anyio
 
-from llm_orc.domain.completion import Choice, Completion, Request, Usage
+from llm_orc.domain.completion import Completion, Request, Usage
 from llm_orc.domain.events import (
     AgentFinished,
     AgentStarted,
@@ -36,28 +36,16 @@ from llm_orc.run.journal import Journal, Opening
 from tests.serve.browser import Browser, started
 
 from .dags import Dag, layered
-from .journal import ensemble_of
+from .journal import Slow, ensemble_of
 
 AGENTS, CALLS = layered(25, 20, 3), 18
 ROUNDS = 7
 VIEWERS = 50
-SLOW_SECONDS = 0.05
 _WHEN_DRAWN = """
     window.drawn = [];
     new MutationObserver(() => window.drawn.push([Number(document.body.dataset.drawn), Date.now()]))
         .observe(document.body, {attributes: true, attributeFilter: ["data-drawn"]});
 """
-
-
-class Slow:
-    """Answers after 50 ms."""
-
-    async def complete(self, request: Request) -> Completion:
-        await anyio.sleep(SLOW_SECONDS)
-        return Completion(choices=(Choice(text="x" * 400),), usage=Usage(input_tokens=9, output_tokens=9))
-
-    async def aclose(self) -> None:
-        pass
 
 
 def happenings(dag: Dag) -> Iterator[Happening]:
@@ -195,7 +183,8 @@ def _asked(address: str) -> Any:
 
 def viewers() -> None:
     """Print what 50 viewers cost a run that is in another process than the server."""
-    plain, watched = [], []
+    plain: list[float] = []
+    watched: list[float] = []
     with TemporaryDirectory() as name:
         path = Path(name) / "runs.db"
         with server(path) as link:

@@ -19,7 +19,7 @@ from time import perf_counter, process_time
 import click
 
 from llm_orc.cli.main import cli
-from llm_orc.errors import OrcError
+from llm_orc.errors import InvalidFile, OrcError
 
 from .fuzz_files import fuzzed
 
@@ -71,7 +71,11 @@ def _tried(arguments: list[str]) -> str:
         with redirect_stdout(StringIO()), redirect_stderr(said), _clock():
             cli.main(arguments, standalone_mode=False)
     except OrcError as error:
-        return "" if error.message.strip() or getattr(error, "problems", ()) else f"{error.kind} says nothing"
+        return (
+            ""
+            if error.message.strip() or (isinstance(error, InvalidFile) and error.problems)
+            else f"{error.kind} says nothing"
+        )
     except click.ClickException:
         return ""
     except TooSlowError:

@@ -11,6 +11,7 @@ import random
 import sys
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 REPLY_SECONDS = 0.01
 
@@ -71,7 +72,7 @@ class Server:
         return True
 
 
-def reply(body: dict) -> dict:
+def reply(body: dict[str, Any]) -> dict[str, Any]:
     """A number that follows from the last message and the seed; a list where a list is asked for."""
     said = body["messages"][-1]["content"]
     drawn = int(sha256(f"{said} {body.get('seed')} {body['model']}".encode()).hexdigest(), 16)

@@ -26,7 +26,7 @@ from llm_orc import Orchestrator
 from llm_orc.domain.completion import Request
 from llm_orc.domain.events import AgentFinished, Event, ItemFinished
 from llm_orc.errors import Unreachable
-from llm_orc.providers.scripted import Scripted
+from llm_orc.providers.scripted import Script, Scripted
 
 WARM_UP = 0.5
 """The share of the run that is not looked at: modules, the cache in memory and SQLite's pages fill first, of
@@ -169,7 +169,7 @@ async def soak(folder: Path, agents: int) -> Measured:
     return measured
 
 
-def answer(chance: Random):
+def answer(chance: Random) -> Script:
     """A model that lists, votes, fails and talks."""
 
     def reply(request: Request) -> str | Unreachable:
@@ -197,7 +197,7 @@ class Trend:
         return f"{self.slope:+.2f} [{self.least:+.2f}, {self.most:+.2f}]"
 
 
-def trend(x: Sequence[int], y: Sequence[float]) -> Trend:
+def trend(x: Sequence[float], y: Sequence[float]) -> Trend:
     """Least squares. One measurement resembles the next, so that the error of the slope is that of Newey and
     West (Econometrica 55, 1987), with a lag that grows with the cube root of their number."""
     count = len(x)
