@@ -7,7 +7,6 @@ import os
 import sys
 import traceback
 from difflib import get_close_matches
-from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
@@ -15,6 +14,7 @@ from typing import NoReturn
 import click
 
 import llm_orc
+from llm_orc.cli.loading import loaded
 from llm_orc.errors import InvalidFile, OrcError
 
 VERBS: dict[str, tuple[str, str]] = {
@@ -53,11 +53,7 @@ class Verbs(click.Group):
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
-            return None
-        module, _, attribute = VERBS[cmd_name][0].partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
-        return command
+        return loaded(VERBS[cmd_name][0]) if cmd_name in VERBS else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

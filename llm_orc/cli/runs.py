@@ -10,11 +10,8 @@ from typing import get_args
 
 import click
 
-from llm_orc.cli.resume import resume_run
+from llm_orc.cli.loading import loaded
 from llm_orc.cli.run_chart import print_run
-from llm_orc.cli.runs_ab import compare_wordings
-from llm_orc.cli.runs_collect import collect_runs
-from llm_orc.cli.runs_cost import cost
 from llm_orc.cli.times import point_in_time
 from llm_orc.cli.write import print_json, print_table, write_atomically
 from llm_orc.domain.events import Happening
@@ -23,9 +20,16 @@ from llm_orc.domain.recorded import RecordedRun, detail_json, run_json
 from llm_orc.domain.text import dollars, one_line, safe, seconds
 from llm_orc.errors import UsageFailed
 from llm_orc.orchestrator import Orchestrator
-from llm_orc.orchestrator.tracing import otlp_lines
 
 STATUSES = ("running", "succeeded", "failed", "partial", "interrupted", "killed")
+
+ELSEWHERE = {
+    "ab": "llm_orc.cli.runs_ab:compare_wordings",
+    "collect": "llm_orc.cli.runs_collect:collect_runs",
+    "cost": "llm_orc.cli.runs_cost:cost",
+    "resume": "llm_orc.cli.resume:resume_run",
+}
+"""Those with a module of their own: `runs show` needs neither statistics nor what runs ensembles."""
 
 _json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _runs_flag = click.option(
@@ -33,13 +37,19 @@ _runs_flag = click.option(
 )
 
 
-@click.group(epilog="\b\nExample:\n  llm-orc runs list")
+class _Runs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*self.commands, *ELSEWHERE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in ELSEWHERE:
+            return loaded(ELSEWHERE[cmd_name])
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Runs, epilog="\b\nExample:\n  llm-orc runs list")
 def runs() -> None:
     """The runs that were recorded. RUN is an id, the beginning of one, or `last`."""
-
-
-runs.add_command(compare_wordings)
-runs.add_command(collect_runs)
 
 
 @runs.command(
@@ -132,6 +142,8 @@ def export_runs(run: str | None, everything: bool, form: str, output: Path | Non
     names = [run] if run is not None else [each.run_id for each in reversed(recorded.newest())]
     lines: Iterable[str] = (_line(record) for name in names for record in recorded.export(name))
     if form == "otlp":
+        from llm_orc.orchestrator.tracing import otlp_lines
+
         settings = orchestrator.settings
         lines = (line for name in names for line in otlp_lines(recorded.happened(name), settings))
     if output is not None:
@@ -173,10 +185,6 @@ def prune_runs(
         print_table(titles, [_row(run) for run in gone])
     count = f"{len(gone)} run{'s' * (len(gone) != 1)}"
     click.echo(f"{count} would be forgotten" if dry_run else f"{count} forgotten", err=True)
-
-
-runs.add_command(cost)
-runs.add_command(resume_run)
 
 
 def _project(runs: Path | None) -> Orchestrator:

@@ -11,8 +11,8 @@ from time import time
 from zlib import crc32
 
 from llm_orc.domain.call_json import completion_json, keyed
-from llm_orc.domain.completion import Usage
-from llm_orc.domain.events import AgentFinished, AgentStarted, Event, RunFinished, RunStarted
+from llm_orc.domain.completion import Request, Usage
+from llm_orc.domain.events import AgentFinished, AgentStarted, Event, ModelCalled, RunFinished, RunStarted
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.outcome import NO_USAGE, Answered, Cause, Failed, Outcome, Skipped
 from llm_orc.domain.recorder import ModelCall, Work
@@ -73,6 +73,7 @@ class Rows:
         self._keep = keep_content
         self._numbers: Counter[str] = Counter()
         self._occurrences: Counter[tuple[str, bytes]] = Counter()
+        self._under_way: dict[int, tuple[Request, bytes]] = {}
 
     def go_on(self, calls: Iterable[tuple[str, bytes, bool]]) -> None:
         """Count on from the calls that are there: agent, key, and whether it was answered."""
@@ -94,6 +95,9 @@ class Rows:
             database.execute("UPDATE runs SET started_at = ? WHERE id = ?", (event.ts, self._row))
         elif isinstance(what, AgentStarted):
             database.execute(_STARTED, (self._row, agent, event.seq, what.model, event.ts))
+        elif isinstance(what, ModelCalled) and what.request is not None:
+            # While the model works: nobody waits then.
+            self._under_way[id(what.request)] = what.request, self._request(database, what.request)
         elif isinstance(what, AgentFinished):
             database.execute(
                 _FINISHED, (self._row, agent, event.seq, *self._finished(what.outcome, event.ts))
@@ -106,9 +110,8 @@ class Rows:
     def call(self, database: sqlite3.Connection, call: ModelCall) -> None:
         """Keep a call of a model: its request once, its answer or error each time."""
         model = call.request.model.name
-        key, asked = keyed(call.request)
-        request = _storable(asked) if self._keep else None
-        database.execute(_REQUEST, (self._row, key, model, request, checksum_of(request)))
+        known = self._under_way.pop(id(call.request), None)
+        key = self._request(database, call.request) if known is None else known[1]
         self._numbers[call.agent] += 1
         number = self._numbers[call.agent]
         occurrence, usage, response, status = 0, NO_USAGE, None, "failed"
@@ -122,6 +125,13 @@ class Rows:
             checksum(call.agent, key, response), self._error(call.error), usage.input_tokens,
             usage.output_tokens, call.cost_usd, call.started_at, call.duration_s,
         ))  # fmt: skip
+
+    def _request(self, database: sqlite3.Connection, request: Request) -> bytes:
+        """Keep what is asked of a model, once; its key."""
+        key, asked = keyed(request)
+        text = _storable(asked) if self._keep else None
+        database.execute(_REQUEST, (self._row, key, request.model.name, text, checksum_of(text)))
+        return key
 
     def work(self, database: sqlite3.Connection, work: Work) -> None:
         """Keep what a script or a tool made, or which model an agent was given."""

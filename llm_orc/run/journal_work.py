@@ -17,6 +17,14 @@ _ASKED = """
     WHERE run = ? AND kind = 'model' AND status <> 'cached' GROUP BY agent, attempt
 """
 
+_ENDS = "SELECT total(succeeded + failed + skipped) FROM agents WHERE run = ?"
+_ROWS = """
+    SELECT agent, started_at, ended_at, calls, started > succeeded + failed + skipped
+    FROM agents WHERE run = ?
+"""
+MANY = 5_000
+"""Ends of agents that are gone through: of a run with more only the first and last moments are told."""
+
 Parse = Callable[[str, int | None], Mapping[str, Any]]
 """Reads a line, and checks it."""
 
@@ -72,6 +80,8 @@ class Worked:
 
 def work_of(database: sqlite3.Connection, run: int, parse: Parse) -> dict[str, Worked]:
     """By agent."""
+    if database.execute(_ENDS, (run,)).fetchone()[0] > MANY:
+        return {agent: _from_first_to_last(*row) for agent, *row in database.execute(_ROWS, (run,))}
     found: dict[str, Worked] = defaultdict(Worked)
     fresh: Counter[tuple[str, int]] = Counter()
     for agent, attempt, calls, answered in database.execute(_ASKED, (run,)):
@@ -89,6 +99,14 @@ def work_of(database: sqlite3.Connection, run: int, parse: Parse) -> dict[str, W
             # Else it never began: this event begins its piece of work too.
             _ended(found[agent], line["outcome"], ts - shift, bool(fresh[agent, attempt]))
     return found
+
+
+def _from_first_to_last(began: float | None, ended: float | None, calls: int, is_open: int) -> Worked:
+    worked = Worked(began=began, calls=calls, open=is_open)
+    if began is not None:
+        worked.stretches.append((began, None if is_open else ended))
+        worked.seconds = max(0.0, (ended or began) - began)
+    return worked
 
 
 def _ended(worked: Worked, outcome: Mapping[str, Any], clock: float, has_asked: bool) -> None:

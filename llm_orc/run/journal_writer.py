@@ -42,6 +42,7 @@ class Writer:
         self._changed = threading.Condition()
         self._next = _Batch()
         self._closing = False
+        self._pragmas: dict[str, str | int] = {}
         self._failure: BaseException | None = None
         self._thread: threading.Thread | None = None
         self._told: dict[OnFailure, asyncio.AbstractEventLoop] = {}
@@ -132,15 +133,20 @@ class Writer:
 
     def _write(self, database: sqlite3.Connection, batch: _Batch) -> None:
         with said_clearly(self._path, self._kind):
-            database.execute(f"PRAGMA synchronous = {'FULL' if batch.durable else 'NORMAL'}")
             # Moving the log into the file takes long: only when nobody waits.
-            database.execute(f"PRAGMA wal_autocheckpoint = {0 if batch.waiting else 1000}")
+            self._set(database, synchronous="FULL" if batch.durable else "NORMAL")
+            self._set(database, wal_autocheckpoint=0 if batch.waiting else 1000)
             database.execute("BEGIN IMMEDIATE")
             for job in batch.jobs:
                 job(database)
             database.execute("COMMIT")
         _settle(batch.waiting, None)
         batch.waiting.clear()
+
+    def _set(self, database: sqlite3.Connection, **pragma: str | int) -> None:
+        for name, value in pragma.items() - self._pragmas.items():
+            database.execute(f"PRAGMA {name} = {value}")
+            self._pragmas[name] = value
 
     def _fail(self, error: BaseException, batch: _Batch) -> None:
         """Tell all who wait for the batch that failed, or for a later one."""
