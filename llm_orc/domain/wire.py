@@ -201,6 +201,8 @@ _STATUS = {Answered: "succeeded", Failed: "failed", Skipped: "skipped"}
 
 def _plain(value: object) -> JsonValue:
     match value:
+        case str() | int() | float() | bool() | None:
+            return value
         case Answered() | Failed() | Skipped():
             return outcome_json(value)
         case Cause():
@@ -213,6 +215,4 @@ def _plain(value: object) -> JsonValue:
             return {str(key): _plain(item) for key, item in value.items()}
         case list() | tuple():
             return [_plain(item) for item in value]
-        case str() | int() | float() | bool() | None:
-            return value
     raise TypeError(f"{type(value).__name__} has no JSON form")
