@@ -93,6 +93,7 @@ class Planned:
         self._warned: set[str] = set()
         self._measured: dict[str, float] = {}
         self._first: Horizon | None = None
+        self._looked_at: dict[str, TaskAhead] = {}
 
     @property
     def horizon(self) -> int:
@@ -239,6 +240,14 @@ class Planned:
         return {**silent, **{name: there for name, there in found.items() if name in self._pool}}
 
     def _ahead(self, asker: Asker, step: int) -> TaskAhead:
+        """Where nothing is run nothing is learned: what was expected of an agent at a step before holds."""
+        if not self._only_looks:
+            return self._expected(asker, step)
+        found = self._looked_at.get(asker.name) or self._expected(asker, step)
+        self._looked_at[asker.name] = found
+        return found if found.step == step else replace(found, step=step)
+
+    def _expected(self, asker: Asker, step: int) -> TaskAhead:
         llm, task = asker.llm, self.task(asker)
         read, written = tokens_of(llm, task, asker.text, 0 if asker.text else 1)
         allowed = [m for m in llm.choices if self._guardrails != "strict" or not any(doubts(task, m))]
