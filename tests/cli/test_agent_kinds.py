@@ -114,7 +114,8 @@ def test_a_loop_that_never_ends_is_ended_and_may_have_a_default(llm_orc):
         "error: agent 'l': 'false' did not hold after 1000 rounds\n"
         "hint: raise max_iterations, or give on_failure a default\n"
     )
-    assert invoke(llm_orc, {**endless, "on_failure": {"default": "gave up"}}).stdout == "gave up\n"
+    shorter = {**endless, "loop": {**endless["loop"], "max_iterations": 3}}
+    assert invoke(llm_orc, {**shorter, "on_failure": {"default": "gave up"}}).stdout == "gave up\n"
 
 
 @pytest.fixture(scope="module")
