@@ -64,7 +64,7 @@ def test_a_killed_run_goes_on(two, faulty_server):
     faulty_server.release()
     faulty_server.script(Reply(), Reply(hang=True))
     with two.started("invoke", "e.yaml", "x", "--output-format", "jsonl") as process:
-        until(process.stdout, '"model_answered"')
+        assert all(faulty_server.arrivals.acquire(timeout=20) for _ in range(2))
         process.kill()
         process.wait(20)
     assert runs(two, "list")[0]["status"] == "killed"

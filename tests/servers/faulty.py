@@ -59,6 +59,7 @@ class FaultyServer:
         self._released = asyncio.Event()
         self.received: list[Received] = []
         self.arrived = threading.Event()
+        self.arrivals = threading.Semaphore(0)
         self.hung_up = threading.Event()
         self.url = ""
         self.most_at_once = 0
@@ -124,6 +125,7 @@ class FaultyServer:
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         self.arrived.set()
+        self.arrivals.release()
         try:
             if not await self._wait(reply, reader):
                 return False
