@@ -42,9 +42,11 @@ class Scripted:
         self.requests: list[Request] = []
         self._answers = answers
         self._asked: Counter[str] = Counter()
+        self._resident: dict[str, None] = {}
 
     async def complete(self, request: Request) -> Completion:
         self.requests.append(request)
+        self._resident[request.model.wire_name] = None
         delay = request.sampling.options.get("delay_seconds", 0)
         if isinstance(delay, int | float) and delay > 0:
             await anyio.sleep(delay)
@@ -64,14 +66,14 @@ class Scripted:
             yield word
 
     async def installed(self) -> Sequence[Installed]:
-        names = dict.fromkeys(request.model.wire_name for request in self.requests)
-        return tuple(Installed(wire_name=name, resident=True) for name in names)
+        return tuple(Installed(wire_name=name, resident=True) for name in self._resident)
 
     async def check(self, model: Model) -> None:
         pass
 
     async def unload(self, model: Model) -> None:
-        """Nothing: the server decides itself."""
+        """As a server would that has nothing to let go of."""
+        self._resident.pop(model.wire_name, None)
 
     async def aclose(self) -> None:
         pass

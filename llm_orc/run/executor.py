@@ -100,6 +100,7 @@ class Executor:
             if agent.when is not None and not agent.when.holds(view.variables()):
                 message = f"its condition does not hold: {agent.when.source}"
                 return Skipped(cause=Cause(kind="condition", message=message))
+            await self._around.calls.gate.passed()
             self._running[agent.name] = attempt
             with anyio.move_on_after(None if agent.budget is None else agent.budget.seconds) as limit:
                 ended = await self._begun(agent, attempt, view)

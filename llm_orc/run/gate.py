@@ -27,10 +27,14 @@ class Gate:
         """Calls and scripts that have begun and not ended."""
         return self._under_way
 
-    async def enter(self) -> None:
-        """Something begins; when the gate is closed, this waits until the run is over."""
+    async def passed(self) -> None:
+        """When the gate is closed, this waits until the run is over."""
         if self.closed_by is not None:
             await anyio.sleep_forever()
+
+    async def enter(self) -> None:
+        """Something begins; when the gate is closed, this waits until the run is over."""
+        await self.passed()
         self._under_way += 1
 
     def leave(self) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 _EVENTS = """
@@ -13,7 +14,8 @@ _EVENTS = """
     FROM events WHERE run = ? AND type IN ('run_started', 'agent_started', 'agent_finished') ORDER BY seq
 """
 _ASKED = """
-    SELECT agent, attempt, count(*) AS calls, sum(status = 'answered') AS fresh FROM calls
+    SELECT agent, attempt, count(*) AS calls, min(CASE status WHEN 'answered' THEN started_at END) AS fresh
+    FROM calls
     WHERE run = ? AND kind = 'model' AND status <> 'cached' GROUP BY agent, attempt
 """
 
@@ -22,6 +24,8 @@ _ROWS = """
     SELECT agent, started_at, ended_at, calls, started > succeeded + failed + skipped
     FROM agents WHERE run = ?
 """
+TICK = 0.005
+"""Seconds by which the clock of events may be behind."""
 MANY = 5_000
 """Ends of agents that are gone through: of a run with more only the first and last moments are told."""
 
@@ -42,8 +46,8 @@ class Worked:
     calls: int = 0
     open: int = 0
     at_once: int = 0
-    ended_well: bool = False
-    known_s: float = 0.0
+    past: list[float] = field(default_factory=list)
+    went: list[float] = field(default_factory=list)
 
     def begin(self, actual: float, clock: float) -> None:
         if self.began is None:
@@ -55,13 +59,14 @@ class Worked:
         self.at_once += 1
 
     def end(self, clock: float, seconds: float | None) -> None:
-        """`seconds` is what the outcome says; the clock of events is coarser."""
+        """`seconds` is what the outcome says: events have a coarser clock. Older outcomes count waiting."""
         self.open -= 1
         if self.open:
             return
         began = self.stretches[-1][0]
         self.stretches[-1] = (began, clock)
-        self.seconds += clock - began if seconds is None or self.at_once > 1 else seconds
+        known = seconds is not None and self.at_once == 1 and seconds < clock - began + TICK
+        self.seconds += seconds if known and seconds is not None else clock - began
 
     def drop(self) -> None:
         """Forget the stretch that is open."""
@@ -73,8 +78,7 @@ class Worked:
         if self.open:
             self.open = 1
             self.end(clock, None)
-            self.ended_well = False
-        self.known_s = self.seconds if self.ended_well else 0.0
+        self.past, self.went = max(self.past, self.went, key=len), []
         self.cached = 0
 
 
@@ -83,9 +87,9 @@ def work_of(database: sqlite3.Connection, run: int, parse: Parse) -> dict[str, W
     if database.execute(_ENDS, (run,)).fetchone()[0] > MANY:
         return {agent: _from_first_to_last(*row) for agent, *row in database.execute(_ROWS, (run,))}
     found: dict[str, Worked] = defaultdict(Worked)
-    fresh: Counter[tuple[str, int]] = Counter()
-    for agent, attempt, calls, answered in database.execute(_ASKED, (run,)):
-        fresh[agent, attempt] = answered
+    fresh: dict[tuple[str, int], float] = {}
+    for agent, attempt, calls, first in database.execute(_ASKED, (run,)):
+        fresh[agent, attempt] = inf if first is None else first
         for name in _with_those_around(agent):
             found[name].calls += calls
     shift, attempt = 0.0, 0
@@ -97,7 +101,7 @@ def work_of(database: sqlite3.Connection, run: int, parse: Parse) -> dict[str, W
             found[agent].begin(ts, ts - shift)
         elif "parent" not in (line := parse(text, check)):
             # Else it never began: this event begins its piece of work too.
-            _ended(found[agent], line["outcome"], ts - shift, bool(fresh[agent, attempt]))
+            _ended(found[agent], line["outcome"], ts - shift, fresh.get((agent, attempt), inf) < ts)
     return found
 
 
@@ -111,15 +115,18 @@ def _from_first_to_last(began: float | None, ended: float | None, calls: int, is
 
 def _ended(worked: Worked, outcome: Mapping[str, Any], clock: float, has_asked: bool) -> None:
     worked.cached += outcome["status"] == "cached"
-    worked.ended_well = outcome["status"] in ("succeeded", "cached")
     if not worked.open:
         return
-    # In a further attempt: what an agent did before is read, which takes less.
-    only_reads = worked.ended_well and not has_asked and outcome["duration_s"] < worked.known_s
-    if only_reads and worked.open == worked.at_once == 1:
+    took, well = outcome["duration_s"], outcome["status"] in ("succeeded", "cached") and not outcome["error"]
+    # In a further attempt: what an agent did before, as often as it did, is read, which takes less.
+    before = worked.past[len(worked.went)] if len(worked.went) < len(worked.past) else 0.0
+    if well and not has_asked and took < before and worked.open == worked.at_once == 1:
         worked.drop()
+        took = before
     else:
-        worked.end(clock, outcome["duration_s"])
+        worked.end(clock, took)
+    if well:
+        worked.went.append(took)
 
 
 def _again(

@@ -45,6 +45,7 @@ def test_what_is_under_way_ends_and_is_kept(two, faulty_server, number):
         errors = process.stderr.read()
     assert (process.returncode, len(faulty_server.received)) == (130, 1)
     assert "goes on where it ended" in errors
+    assert len(two("runs", "events", "last", "--type", "agent_started", "--json").stdout.splitlines()) == 1
     done = two("runs", "resume", "last")
     assert (done.returncode, done.stdout, len(faulty_server.received)) == (0, "echo: x\n\n## a\necho: x\n", 2)
 
@@ -62,7 +63,7 @@ def test_a_second_signal_cancels_what_is_under_way(two, faulty_server):
 
 def test_a_killed_run_goes_on(two, faulty_server):
     faulty_server.release()
-    faulty_server.script(Reply(), Reply(hang=True))
+    faulty_server.script(Reply(hang=True))
     with two.started("invoke", "e.yaml", "x", "--output-format", "jsonl") as process:
         assert all(faulty_server.arrivals.acquire(timeout=20) for _ in range(2))
         process.kill()

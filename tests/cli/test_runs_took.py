@@ -78,6 +78,21 @@ def test_what_an_agent_did_before_a_run_was_resumed_counts(project):
     assert again["b"]["duration_s"] > first["b"]["duration_s"] > 0
 
 
+def test_a_resumed_loop_adds_the_rounds_that_are_new(project):
+    code = (
+        "import os, sys, time; time.sleep(0.2); log = open('log', 'a+'); log.write('x'); log.seek(0); "
+        "n = len(log.read()); sys.exit('broken' if n == 3 and not os.path.exists('repaired') else 0)"
+    )
+    project.ensemble(script("step", code), file="body.yaml", name="body")
+    project.ensemble({"name": "refine", "loop": {"body": "body.yaml", "max_iterations": 4}})
+    project("invoke", "e.yaml", "hi")
+    project.file("repaired", "")
+    assert project("runs", "resume", "last").returncode == 0
+    # Two rounds, the one that failed, and two more; the first two are only read the second time.
+    assert len((project.folder / "log").read_text()) == 5
+    assert 1.0 < shown(project)["agents"]["refine/step"]["duration_s"] < 5 * 0.2 + 3
+
+
 def test_an_agent_whose_answers_were_known_is_cached_and_made_no_call(project):
     project.ensemble(agent("a", "yes", temperature=0))
     for _ in range(2):

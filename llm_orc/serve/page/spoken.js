@@ -7,7 +7,7 @@ import { tally } from "./figures.js";
 export function speakOf(event, run) {
   if (event.type === "agent_finished" && event.outcome.status === "failed") say(`${event.agent} failed`);
   else if (event.type === "run_started" && run.attempt > 1) {
-    const known = run.top.filter((name) => run.agents.get(name).known > 0).length;
+    const known = run.top.filter((name) => run.agents.get(name).past.length > 0).length;
     say(`The run goes on, attempt ${run.attempt}: ${plural(known, "agent")} had succeeded, ${run.top.length - known} to go.`);
   } else if (event.type === "run_finished") speakOfEnd(run);
 }

@@ -1,7 +1,7 @@
 // What is known of a run, from its events alone: live, loaded and replayed runs go through the same function.
 
 import { begun, closed, payers, released, spent } from "./calls.js";
-import { begin, cut, drop, end, onlyReads } from "./stretches.js";
+import { begin, cut, drop, end, keep, onlyReads } from "./stretches.js";
 
 export const ENDED = new Set(["succeeded", "failed", "skipped", "cached"]);
 export const MARKS = {
@@ -29,7 +29,7 @@ function newAgent(name) {
     tools: [], executions: 0, retries: 0, repaired: 0, fallbacks: [], progress: null, doing: "", input: 0,
     output: 0, cost: 0, unpriced: 0, samples: 0, confidence: null, evidence: null, error: null, result: undefined,
     seq: 0, cut: false, fresh: 0, asked: 0, drawing: null, rounds: [],
-    stretches: [], atWork: 0, atOnce: 0, known: 0, held: null,
+    stretches: [], atWork: 0, atOnce: 0, past: [], went: [], held: null,
     inside: { input: 0, output: 0, cost: 0, unpriced: 0, asked: 0 },
   };
 }
@@ -192,7 +192,9 @@ const KINDS = {
     });
     // Where it never began, this event begins its piece of work too.
     if (agent.atWork && event.parent === undefined) {
-      if (onlyReads(agent, outcome)) {
+      const onlyRead = onlyReads(agent, outcome);
+      keep(agent, outcome, onlyRead);
+      if (onlyRead) {
         drop(agent);
         Object.assign(agent, { status: "cached", ended: agent.stretches.at(-1).to });
       } else end(agent, ts, outcome.duration_s);
@@ -252,7 +254,7 @@ function again(agent, ts) {
   const done = agent.status === "succeeded" || agent.status === "cached";
   for (const call of agent.open.values()) Object.assign(call, { end: call.end ?? ts, lost: true });
   agent.open.clear();
-  cut(agent, ts, done);
+  cut(agent, ts);
   Object.assign(agent, { fresh: 0, executions: 0, progress: null, drawing: null, steps: [], tools: [], fallbacks: [], status: "waiting" });
   if (!done) Object.assign(agent, { ended: null, error: null });
 }

@@ -13,18 +13,27 @@ export function begin(run, agent, ts) {
   agent.started ??= ts;
 }
 
-/** `seconds` is what the outcome says: the clock of events is coarser. */
+const TICK = 0.005;
+
+/** `seconds` is what the outcome says: the clock of events is coarser. Older outcomes count waiting. */
 export function end(agent, ts, seconds) {
   agent.atWork -= 1;
   if (agent.atWork) return;
   const last = agent.stretches.at(-1);
-  Object.assign(last, { to: ts, took: seconds === null || agent.atOnce > 1 ? ts - last.from : seconds });
+  Object.assign(last, { to: ts, took: seconds === null || agent.atOnce > 1 || seconds >= ts - last.from + TICK ? ts - last.from : seconds });
 }
 
-/** In a further attempt: what an agent did before is read, which takes less, and is no work. */
+/** In a further attempt: what an agent did before, as often as it did, is read, which takes less, and is no work. */
 export function onlyReads(agent, outcome) {
-  return agent.atWork === 1 && agent.atOnce === 1 && !agent.fresh && /succeeded|cached/.test(outcome.status) && outcome.duration_s < agent.known;
+  return agent.atWork === 1 && agent.atOnce === 1 && !agent.fresh && wentWell(outcome) && outcome.duration_s < (agent.past[agent.went.length] ?? 0);
 }
+
+/** What need not be done again in a further attempt. */
+export function keep(agent, outcome, onlyRead) {
+  if (wentWell(outcome)) agent.went.push(onlyRead ? agent.past[agent.went.length] : outcome.duration_s);
+}
+
+const wentWell = (outcome) => /succeeded|cached/.test(outcome.status) && !outcome.error;
 
 export function drop(agent) {
   agent.stretches.pop();
@@ -32,12 +41,13 @@ export function drop(agent) {
 }
 
 /** Another attempt begins; what was under way ended with the one before. */
-export function cut(agent, ts, done) {
+export function cut(agent, ts) {
   if (agent.atWork) {
     agent.atWork = 1;
     end(agent, ts, null);
   }
-  agent.known = done ? agent.stretches.reduce((sum, each) => sum + each.took, 0) : 0;
+  if (agent.went.length > agent.past.length) agent.past = agent.went;
+  agent.went = [];
   agent.held = null;
 }
 
