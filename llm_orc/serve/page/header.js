@@ -71,7 +71,7 @@ export class Header {
     const defaults = run.top.filter((name) => isDefault(run.agents.get(name))).length;
     const figures = [
       ["time", run.began === null ? "–" : seconds(took) + of(time, seconds)],
-      ["agents", `${ran}/${run.top.length}${found.skipped ? `, ${found.skipped} skipped` : ""}${defaults ? `, ${defaults} by default` : ""}`],
+      ["agents", `${ran}/${run.top.length}${found.failed ? `, ${found.failed} failed` : ""}${found.skipped ? `, ${found.skipped} skipped` : ""}${defaults ? `, ${defaults} by default` : ""}`],
       ["calls", count(run.calls) + of(calls, count) + (run.failedCalls ? ` (${run.failedCalls} failed)` : "")],
       ["tokens", (run.input + run.output ? `${count(run.input)} + ${count(run.output)}` : "0") + of(tokens, count)],
       // What has no price is never taken for free, and no reason to be silent about the limit.
