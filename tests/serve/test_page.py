@@ -545,7 +545,7 @@ def test_an_agent_is_skipped_because_of_one_failure(project, server: Server, bro
     browser.open(last_run(server))
     browser.see(card("last", "skipped"))
     assert sum(int(n) for n in re.findall(r"(\d+) agents? skipped", browser.see(".banner").text)) == 2
-    assert figures(browser)["agents"] == "2/4, 2 skipped"
+    assert figures(browser)["agents"] == "2/4, 2 failed, 2 skipped"
     browser.click(card("last", "skipped"))
     cause = browser.see(".drawer", "The cause is").text
     assert cause.count("broken") + cause.count("dead") >= 1
