@@ -72,7 +72,7 @@ class Scripted:
         pass
 
     async def unload(self, model: Model) -> None:
-        """As a server would that has nothing to let go of."""
+        """It counts as let go of."""
         self._resident.pop(model.wire_name, None)
 
     async def aclose(self) -> None:
