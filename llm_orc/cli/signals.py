@@ -7,10 +7,12 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import anyio
 
-from llm_orc.optimize.stopping import Interrupt
+if TYPE_CHECKING:
+    from llm_orc.optimize.stopping import Interrupt
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SHOW_CURSOR = b"\x1b[?25h"
@@ -19,6 +21,8 @@ _SHOW_CURSOR = b"\x1b[?25h"
 @contextmanager
 def search_interrupts(grace_seconds: float) -> Iterator[Interrupt]:
     """The two events as a search takes them."""
+    from llm_orc.optimize.stopping import Interrupt
+
     with interrupted_by_signals() as (asked, cancel):
         yield Interrupt(asked=asked, cancel=cancel, grace_seconds=grace_seconds)
 

@@ -1,4 +1,4 @@
-"""When the agents of a recorded run were at work, from its events. The page reckons the same (figures.js)."""
+"""When the agents of a recorded run were at work, by its events. The page reckons the same (stretches.js)."""
 
 from __future__ import annotations
 
@@ -65,8 +65,9 @@ class Worked:
             return
         began = self.stretches[-1][0]
         self.stretches[-1] = (began, clock)
-        known = seconds is not None and self.at_once == 1 and seconds < clock - began + TICK
-        self.seconds += seconds if known and seconds is not None else clock - began
+        if seconds is None or self.at_once > 1 or seconds >= clock - began + TICK:
+            seconds = clock - began
+        self.seconds += seconds
 
     def drop(self) -> None:
         """Forget the stretch that is open."""
