@@ -34,7 +34,6 @@ def test_each_round_of_a_loop_is_a_stretch_of_its_own(project, server: Server, b
     browser.see(".timeline .about", "refine (draft → check, 2 times)")
     assert len(browser.all(".bars .outline")) == 5
     took = re.search(r"took\n(\d+) ms", browser.see(".drawer dl").text)
-    assert 400 <= int(took[1]) < 500
     recorded = json.loads(project("runs", "show", "last", "--json").stdout)["agents"]["refine/draft"]
     assert int(took[1]) == round(recorded["duration_s"] * 1000)
     calls = ["round 1, call 1. ", "round 2, call 1. "]
