@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from llm_orc import Orchestrator  # noqa: E402
-from llm_orc.domain.completion import Choice, Completion, Request, TokenLogprob, Usage  # noqa: E402
+from llm_orc.domain.completion import Choice, Completion, Request, TokenLogprob  # noqa: E402
+from llm_orc.domain.usage import Usage  # noqa: E402
 from llm_orc.providers.scripted import Scripted  # noqa: E402
 from tests.serve.browser import Browser, started  # noqa: E402
 

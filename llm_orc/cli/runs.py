@@ -14,12 +14,11 @@ from llm_orc.cli.loading import loaded
 from llm_orc.cli.run_chart import print_run
 from llm_orc.cli.times import point_in_time
 from llm_orc.cli.write import print_json, print_table, write_atomically
-from llm_orc.domain.events import Happening
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.recorded import RecordedRun, detail_json, run_json
 from llm_orc.domain.text import dollars, one_line, safe, seconds
 from llm_orc.errors import UsageFailed
-from llm_orc.orchestrator import Orchestrator
+from llm_orc.orchestrator.recorded import recorded_runs
 
 STATUSES = ("running", "succeeded", "failed", "partial", "interrupted", "killed")
 
@@ -71,7 +70,7 @@ def list_runs(
 
     A run that has no end is `running`, or `killed` when its process is gone.
     """
-    found = _project(runs).runs.newest(status=status, ensemble=ensemble, since=since, limit=limit)
+    found = recorded_runs(runs).newest(status=status, ensemble=ensemble, since=since, limit=limit)
     if as_json:
         print_json([run_json(run) for run in found])
         return
@@ -85,7 +84,7 @@ def list_runs(
 @_runs_flag
 def show_run(run: str, as_json: bool, runs: Path | None) -> None:
     """Show RUN: what it was given, each agent with what it took and when, and what came out."""
-    detail = _project(runs).runs.detail(run)
+    detail = recorded_runs(runs).detail(run)
     if as_json:
         print_json(detail_json(detail))
     else:
@@ -103,12 +102,14 @@ def show_run(run: str, as_json: bool, runs: Path | None) -> None:
 @_runs_flag
 def show_events(run: str, kind: str | None, as_json: bool, runs: Path | None) -> None:
     """Print the events of RUN in order."""
+    from llm_orc.domain.events import Happening
+
     kinds = [each.type for each in get_args(Happening)]
     if kind is not None and kind not in kinds:
         near = get_close_matches(kind, kinds, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "docs/results.md has a table of them"
         raise UsageFailed(f"there are no events of type {kind!r}", hint=hint)
-    for event in _project(runs).runs.events(run, kind):
+    for event in recorded_runs(runs).events(run, kind):
         click.echo(_line(event) if as_json else _told(event))
 
 
@@ -137,14 +138,14 @@ def export_runs(run: str | None, everything: bool, form: str, output: Path | Non
     """
     if (run is None) != everything:
         raise UsageFailed("which runs?", hint="name one run, or give --all")
-    orchestrator = _project(runs)
-    recorded = orchestrator.runs
+    recorded = recorded_runs(runs)
     names = [run] if run is not None else [each.run_id for each in reversed(recorded.newest())]
     lines: Iterable[str] = (_line(record) for name in names for record in recorded.export(name))
     if form == "otlp":
+        from llm_orc.orchestrator.project import Project
         from llm_orc.orchestrator.tracing import otlp_lines
 
-        settings = orchestrator.settings
+        settings = Project(None, {}).settings
         lines = (line for name in names for line in otlp_lines(recorded.happened(name), settings))
     if output is not None:
         write_atomically(output, "".join(f"{line}\n" for line in lines), private=True)
@@ -177,7 +178,7 @@ def prune_runs(
     """
     if keep is None and older_than is None:
         raise UsageFailed("which runs?", hint="give --keep or --older-than")
-    gone = _project(runs).runs.prune(keep=keep or 0, before=older_than, dry_run=dry_run)
+    gone = recorded_runs(runs).prune(keep=keep or 0, before=older_than, dry_run=dry_run)
     if as_json:
         print_json([run_json(run) for run in gone])
     else:
@@ -185,10 +186,6 @@ def prune_runs(
         print_table(titles, [_row(run) for run in gone])
     count = f"{len(gone)} run{'s' * (len(gone) != 1)}"
     click.echo(f"{count} would be forgotten" if dry_run else f"{count} forgotten", err=True)
-
-
-def _project(runs: Path | None) -> Orchestrator:
-    return Orchestrator(flags={"runs": None if runs is None else str(runs)})
 
 
 def _row(run: RecordedRun) -> list[str]:

@@ -14,7 +14,7 @@ from llm_orc.cli.write import print_json, print_table
 from llm_orc.domain.spending import Costs, Key, Saving, Spending, costs_json
 from llm_orc.domain.text import dollars
 from llm_orc.errors import UsageFailed
-from llm_orc.orchestrator import Orchestrator
+from llm_orc.orchestrator.recorded import recorded_runs
 
 _WAYS = {
     "caching": ("caching", "answers"),
@@ -52,9 +52,8 @@ def cost(
     """
     if as_json and as_csv:
         raise UsageFailed("JSON or CSV?", hint="give --json or --csv, not both")
-    recorded = Orchestrator(flags={"runs": None if runs is None else str(runs)}).runs
     keys = cast("tuple[Key, ...]", tuple(dict.fromkeys(by)))
-    costs = recorded.costs(keys, since=since, ensemble=ensemble)
+    costs = recorded_runs(runs).costs(keys, since=since, ensemble=ensemble)
     if as_json:
         print_json(costs_json(costs))
     elif as_csv:

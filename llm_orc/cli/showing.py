@@ -16,10 +16,10 @@ import click
 
 from llm_orc.cli.page import page_of
 from llm_orc.cli.signals import interrupted_by_signals
-from llm_orc.cli.write import forget_stdout, result_text, write_atomically
+from llm_orc.cli.write import forget_stdout, write_atomically
 from llm_orc.domain.events import Event, Observer
 from llm_orc.domain.outcome import Failed, RunResult, Skipped
-from llm_orc.domain.text import safe
+from llm_orc.domain.text import as_text, safe
 from llm_orc.domain.wire import event_json, result_json
 from llm_orc.errors import UsageFailed
 from llm_orc.orchestrator import Orchestrator
@@ -104,7 +104,7 @@ def _print(result: RunResult, form: Format, shown: Shown, lines: list[str]) -> b
     elif form == "json":
         text = json.dumps(result_json(result), ensure_ascii=False, indent=2)
     else:
-        text = result_text(result)
+        text = _text_of(result)
     if shown.output is not None:
         try:
             write_atomically(shown.output, text + "\n")
@@ -137,3 +137,14 @@ def _explain(result: RunResult, *, recorded: bool) -> None:
     if not failed:
         missing = [name for name, o in result.agents.items() if isinstance(o, Skipped)]
         click.echo(f"error: no output, because these agents were skipped: {', '.join(missing)}", err=True)
+
+
+def _text_of(result: RunResult) -> str:
+    """The output as text; several outputs each under its agent's name. Missing ones are left out."""
+    if result.output is None:
+        return ""
+    outputs = [name for name in result.agents if isinstance(result.output, dict) and name in result.output]
+    if isinstance(result.output, dict) and outputs and len(outputs) == len(result.output):
+        parts = [(name, value) for name, value in result.output.items() if value is not None]
+        return "\n\n".join(f"{name}:\n{as_text(value)}" for name, value in parts)
+    return as_text(result.output)

@@ -12,20 +12,8 @@ from pathlib import Path
 import click
 
 from llm_orc.domain.json import JsonValue
-from llm_orc.domain.outcome import RunResult
-from llm_orc.domain.text import as_text, safe
+from llm_orc.domain.text import safe
 from llm_orc.errors import UsageFailed
-
-
-def result_text(result: RunResult) -> str:
-    """The output as text; several outputs each under its agent's name. Missing ones are left out."""
-    if result.output is None:
-        return ""
-    outputs = [name for name in result.agents if isinstance(result.output, dict) and name in result.output]
-    if isinstance(result.output, dict) and outputs and len(outputs) == len(result.output):
-        parts = [(name, value) for name, value in result.output.items() if value is not None]
-        return "\n\n".join(f"{name}:\n{as_text(value)}" for name, value in parts)
-    return as_text(result.output)
 
 
 def refuse_unwritable(path: Path) -> None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from llm_orc.domain.calling import Circuit
-from llm_orc.domain.completion import Completion, Request, Usage
+from llm_orc.domain.cause import Cause
+from llm_orc.domain.completion import Completion, Request
 from llm_orc.domain.json import JsonObject
-from llm_orc.domain.outcome import Cause
+from llm_orc.domain.usage import Usage
 
 AnswerSource = Literal["model", "cache", "journal"]
 HeldBy = Literal["budget", "same"]

@@ -8,9 +8,10 @@ from dataclasses import fields
 from hashlib import sha256
 from typing import Any
 
-from llm_orc.domain.completion import Choice, Completion, Message, Request, TokenLogprob, ToolCall, Usage
+from llm_orc.domain.completion import Choice, Completion, Message, Request, TokenLogprob, ToolCall
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model, Sampling
+from llm_orc.domain.usage import Usage
 
 KEY_VERSION = 1
 """Part of every key: raised when the same request would be sent differently than before."""

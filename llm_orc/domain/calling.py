@@ -7,9 +7,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
+from llm_orc.domain.cause import Cause
 from llm_orc.domain.completion import Completion, Request
 from llm_orc.domain.model import Model
-from llm_orc.domain.outcome import Cause
 from llm_orc.domain.policy import Policy
 from llm_orc.errors import MalformedReply, ProviderFailed, Unreachable
 

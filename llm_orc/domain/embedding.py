@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from llm_orc.domain.completion import Usage
 from llm_orc.domain.model import Model
+from llm_orc.domain.usage import Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,8 +48,9 @@ from llm_orc.domain.call_events import (
 from llm_orc.domain.call_events import (
     ToolCalled as ToolCalled,
 )
+from llm_orc.domain.cause import Cause
 from llm_orc.domain.json import JsonObject
-from llm_orc.domain.outcome import Cause, Outcome, RunResult
+from llm_orc.domain.outcome import Outcome, RunResult
 from llm_orc.domain.plan import Plan
 from llm_orc.domain.wording_events import DemosChosen, VariantChosen
 

@@ -6,21 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from llm_orc.domain.completion import Usage
+from llm_orc.domain.cause import Cause
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.plan import Plan
+from llm_orc.domain.usage import Usage
 
 NO_USAGE = Usage()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
-    """An error as a value: its kind (`rate_limited`), what happened, and what to do."""
-
-    kind: str
-    message: str
-    hint: str = ""
-    exit_code: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

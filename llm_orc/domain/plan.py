@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from llm_orc.domain.completion import Usage
 from llm_orc.domain.ensemble import Llm
 from llm_orc.domain.evidence import Source
 from llm_orc.domain.model import Model
+from llm_orc.domain.usage import Usage
 
 Status = Literal["optimal", "feasible", "greedy", "fixed", "planned"]
 WEIGHED = 8

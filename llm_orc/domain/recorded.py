@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from llm_orc.domain.completion import Usage
+from llm_orc.domain.cause import Cause, cause_json
 from llm_orc.domain.json import JsonObject, JsonValue
-from llm_orc.domain.outcome import Cause
 from llm_orc.domain.text import moment
-from llm_orc.domain.wire import cause_json, usage_json
+from llm_orc.domain.usage import Usage, usage_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

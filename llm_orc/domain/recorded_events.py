@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, get_args
 
-from llm_orc.domain.completion import Choice, Completion, Request, Usage
+from llm_orc.domain.cause import Cause
+from llm_orc.domain.completion import Choice, Completion, Request
 from llm_orc.domain.events import Event, Happening, Planned, RunFinished
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.model import Model, Sampling
-from llm_orc.domain.outcome import Answered, Cause, Effort, Failed, Outcome, RunResult, Skipped
+from llm_orc.domain.outcome import Answered, Effort, Failed, Outcome, RunResult, Skipped
 from llm_orc.domain.plan import Assignment, Plan, Route, Weighed
+from llm_orc.domain.usage import Usage
 
 _KINDS: dict[str, type[Any]] = {kind.type: kind for kind in get_args(Happening)}
 _SAMPLING = tuple(field.name for field in fields(Sampling) if field.name != "options")

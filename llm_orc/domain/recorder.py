@@ -10,10 +10,11 @@ from secrets import token_hex
 from time import time
 from typing import Literal, Protocol
 
-from llm_orc.domain.completion import Completion, Request, Usage
+from llm_orc.domain.cause import Cause
+from llm_orc.domain.completion import Completion, Request
 from llm_orc.domain.events import Event
 from llm_orc.domain.json import JsonValue
-from llm_orc.domain.outcome import Cause
+from llm_orc.domain.usage import Spent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +47,6 @@ class Work:
     agent: str
     key: bytes
     output: JsonValue
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
-    """What earlier attempts at a run took. `cost_usd` leaves out what has no price."""
-
-    usage: Usage = Usage()
-    cost_usd: float = 0.0
-    calls: int = 0
 
 
 class Recorder(Protocol):

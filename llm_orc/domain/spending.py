@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from llm_orc.domain.completion import Usage
 from llm_orc.domain.json import JsonValue
-from llm_orc.domain.wire import usage_json
+from llm_orc.domain.usage import Usage, usage_json
 
 Key = Literal["run", "ensemble", "agent", "model", "strategy", "day"]
 Way = Literal["caching", "early_stopping", "cascading"]

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from math import floor, log10
 
 from llm_orc.domain.json import JsonValue
-from llm_orc.domain.outcome import Answered, Effort, Failed, Outcome
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -54,22 +53,3 @@ def dollars(value: float | None) -> str:
     # Two digits that count, however small it is.
     places = 2 if value >= 1 else max(4, 1 - floor(log10(value)))
     return f"${value:,.{places}f}"
-
-
-def tokens(effort: Effort) -> str:
-    """Tokens read and written."""
-    return f"{effort.usage.input_tokens}+{effort.usage.output_tokens} tokens"
-
-
-def result_line(outcome: Outcome, width: int) -> str:
-    """What an agent answered, or why it did not."""
-    if isinstance(outcome, Answered):
-        if outcome.replaced is not None:
-            return one_line(f"default, because {outcome.replaced.message}", width)
-        return one_line(outcome.output, width)
-    return one_line(outcome.cause.message, width)
-
-
-def mark(outcome: Outcome) -> str:
-    """A sign for how an agent ended."""
-    return "✓" if isinstance(outcome, Answered) else "✗" if isinstance(outcome, Failed) else "–"

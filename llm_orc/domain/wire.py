@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import fields
 from urllib.parse import urlsplit
 
-from llm_orc.domain.completion import Completion, Request, Usage
+from llm_orc.domain.cause import Cause, cause_json
+from llm_orc.domain.completion import Completion, Request
 from llm_orc.domain.events import Event, Planned, RunFinished
 from llm_orc.domain.foresight import Expected, Foresight, Range
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.model import Model
-from llm_orc.domain.outcome import Answered, Cause, Failed, Outcome, RunResult, Skipped
+from llm_orc.domain.outcome import Answered, Failed, Outcome, RunResult, Skipped
 from llm_orc.domain.plan import Assignment, Plan, Weighed
 from llm_orc.domain.text import moment
+from llm_orc.domain.usage import Usage, usage_json
 
 
 def result_json(result: RunResult) -> dict[str, JsonValue]:
@@ -148,16 +150,6 @@ def _weighed(each: Weighed) -> dict[str, JsonValue]:
         "usd": each.usd,
         "refused": each.refused,
     }
-
-
-def cause_json(cause: Cause) -> dict[str, JsonValue]:
-    """An error as scripts see it."""
-    return {"kind": cause.kind, "message": cause.message, "hint": cause.hint}
-
-
-def usage_json(usage: Usage) -> dict[str, JsonValue]:
-    """Token counts."""
-    return {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
 
 
 def call_json(call: Request | Completion) -> dict[str, JsonValue]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from llm_orc.domain.completion import Choice, Completion, Installed, Message, Request, Usage
+from llm_orc.domain.completion import Choice, Completion, Installed, Message, Request
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
 from llm_orc.domain.outcome import Answered, Effort, Outcome, RunResult
+from llm_orc.domain.usage import Usage
 from llm_orc.optimize.calls import Calls
 from llm_orc.optimize.dataset import Row, Split
 from llm_orc.optimize.ledger import Ledger

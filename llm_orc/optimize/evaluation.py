@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TypeAlias
 
-from llm_orc.domain.completion import Usage
+from llm_orc.domain.cause import Cause
 from llm_orc.domain.json import JsonValue
-from llm_orc.domain.outcome import NO_USAGE, Answered, Cause, Failed, Outcome, RunResult
+from llm_orc.domain.outcome import NO_USAGE, Answered, Failed, Outcome, RunResult
+from llm_orc.domain.usage import Usage
 from llm_orc.errors import InvalidFile, JournalFailed, OrcError, UsageFailed
 from llm_orc.optimize.dataset import Row
 from llm_orc.optimize.metrics import Metric, Scored

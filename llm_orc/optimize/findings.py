@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from llm_orc.domain.completion import Usage
 from llm_orc.domain.json import JsonValue
+from llm_orc.domain.usage import Usage
 from llm_orc.optimize.dataset import Split
 from llm_orc.optimize.failing import failing_json
 from llm_orc.optimize.optimization import Findings, Measured, Progress

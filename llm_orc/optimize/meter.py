@@ -12,8 +12,9 @@ from time import monotonic, perf_counter
 import anyio
 
 from llm_orc.domain.call_json import request_key
-from llm_orc.domain.completion import Completion, Installed, Provider, Request, Usage
+from llm_orc.domain.completion import Completion, Installed, Provider, Request
 from llm_orc.domain.model import Model
+from llm_orc.domain.usage import Usage
 from llm_orc.errors import (
     AuthenticationFailed,
     JournalFailed,

@@ -16,9 +16,9 @@ import anyio
 
 from llm_orc.answers.equivalence import same
 from llm_orc.answers.functions import failed, place_of, user_function
-from llm_orc.domain.completion import Usage
 from llm_orc.domain.json import JsonValue
 from llm_orc.domain.text import as_text, one_line
+from llm_orc.domain.usage import Usage
 from llm_orc.errors import InvalidFile, OrcError, Problem, ScriptFailed, UsageFailed
 from llm_orc.optimize.dataset import Row
 from llm_orc.optimize.records import shortened

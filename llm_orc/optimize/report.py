@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from llm_orc.domain.cause import cause_json
 from llm_orc.domain.json import JsonValue
-from llm_orc.domain.wire import cause_json, usage_json
+from llm_orc.domain.usage import usage_json
 from llm_orc.optimize.confusion import Confusion, confusion_of
 from llm_orc.optimize.evaluation import Evaluation, ScoredRow
 from llm_orc.optimize.gate import Regression

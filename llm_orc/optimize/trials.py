@@ -9,11 +9,12 @@ from typing import Protocol
 
 import anyio
 
-from llm_orc.domain.completion import Usage
+from llm_orc.domain.cause import Cause
 from llm_orc.domain.ensemble import ASK_SEVERAL, Agent, Ensemble, Llm, StrategySpec
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
-from llm_orc.domain.outcome import Answered, Cause, Failed, Outcome, RunResult
+from llm_orc.domain.outcome import Answered, Failed, Outcome, RunResult
+from llm_orc.domain.usage import Usage
 from llm_orc.optimize.meter import Account, Meter, ProviderOf, Stopped
 from llm_orc.optimize.prompting import State, applied, as_loaded, fingerprint, state_of
 from llm_orc.optimize.stopping import INTERRUPTED

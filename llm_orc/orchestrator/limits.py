@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from llm_orc.domain.completion import Usage
 from llm_orc.domain.ensemble import Ensemble, Llm
 from llm_orc.domain.model import Model
+from llm_orc.domain.usage import Usage
 from llm_orc.optimize.dataset import Split
 from llm_orc.optimize.stopping import Limits, Stop, unpriced
 from llm_orc.orchestrator.completing import llm_works

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-from llm_orc.domain.completion import Usage
 from llm_orc.domain.edit import Edit, FileChange
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.outcome import RunResult
+from llm_orc.domain.usage import Usage
 from llm_orc.errors import InvalidFile, OrcError, RewriteRefused, UsageFailed
 from llm_orc.optimize.calls import Calls
 from llm_orc.optimize.dataset import Row, Split
@@ -27,11 +27,11 @@ from llm_orc.optimize.prompting import State, state_json, state_of
 from llm_orc.optimize.search_plan import Plan
 from llm_orc.optimize.stopping import Interrupt
 from llm_orc.optimize.trials import Runner, Trials
-from llm_orc.orchestrator import AS_THE_FILE_SAYS, Orchestrator
 from llm_orc.orchestrator.completing import completed, has_choice
 from llm_orc.orchestrator.evaluating import Candidate, fitted, rows_for
 from llm_orc.orchestrator.limits import too_few_calls, unpriced_model
 from llm_orc.orchestrator.open_agents import left_alone, open_agents
+from llm_orc.orchestrator.orchestrator import AS_THE_FILE_SAYS, Orchestrator
 from llm_orc.orchestrator.parting import parted
 from llm_orc.orchestrator.rewritable import Original
 from llm_orc.orchestrator.viewing import viewed

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from llm_orc.domain.ensemble import Ensemble
 from llm_orc.domain.json import JsonObject
 from llm_orc.spec.locate import records_path
 from llm_orc.spec.settings import Settings
 
 if TYPE_CHECKING:
+    from llm_orc.domain.ensemble import Ensemble
     from llm_orc.run.journal import Journal, RunRecorder
 
 

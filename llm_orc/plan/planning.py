@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, 
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from llm_orc.domain.completion import Usage
 from llm_orc.domain.evidence import Evidence, Served, Source
 from llm_orc.domain.model import Model
 from llm_orc.domain.plan import (
@@ -21,6 +20,7 @@ from llm_orc.domain.plan import (
     TaskAhead,
 )
 from llm_orc.domain.task import Task
+from llm_orc.domain.usage import Usage
 from llm_orc.errors import JournalFailed, RoutingFailed
 from llm_orc.plan.beliefs import Beliefs, identity
 from llm_orc.plan.estimates import candidate, samples_of, tokens_of

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from llm_orc.domain.completion import Choice, Completion, Finish, Installed, Message, Request, ToolCall, Usage
+from llm_orc.domain.completion import Choice, Completion, Finish, Installed, Message, Request, ToolCall
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
+from llm_orc.domain.usage import Usage
 from llm_orc.errors import ContextTooLong, Refused
 from llm_orc.providers.addresses import ANTHROPIC as BASE_URL
 from llm_orc.providers.http import Wire

@@ -7,17 +7,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from llm_orc.domain.completion import (
-    Choice,
-    Completion,
-    Finish,
-    Message,
-    Request,
-    TokenLogprob,
-    ToolCall,
-    Usage,
-)
+from llm_orc.domain.completion import Choice, Completion, Finish, Message, Request, TokenLogprob, ToolCall
 from llm_orc.domain.json import JsonObject, JsonValue
+from llm_orc.domain.usage import Usage
 from llm_orc.errors import Refused
 from llm_orc.providers.faults import one_line
 from llm_orc.providers.shapes import (

@@ -14,11 +14,11 @@ from llm_orc.domain.completion import (
     Request,
     TokenLogprob,
     ToolCall,
-    Usage,
 )
 from llm_orc.domain.embedding import Embedded
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
+from llm_orc.domain.usage import Usage
 from llm_orc.providers.addresses import ollama_address
 from llm_orc.providers.chat import function_tools, token_logprobs
 from llm_orc.providers.http import Wire

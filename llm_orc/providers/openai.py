@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from llm_orc.domain.completion import Completion, Installed, Request, Usage
+from llm_orc.domain.completion import Completion, Installed, Request
 from llm_orc.domain.embedding import Embedded
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
+from llm_orc.domain.usage import Usage
 from llm_orc.providers.addresses import OPENAI as BASE_URL
 from llm_orc.providers.chat import chat_body, completion_of, piece_of
 from llm_orc.providers.http import Wire

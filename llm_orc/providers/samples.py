@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import anyio
 
-from llm_orc.domain.completion import Completion, Request, Usage
+from llm_orc.domain.completion import Completion, Request
+from llm_orc.domain.usage import Usage
 from llm_orc.errors import OrcError
 
 

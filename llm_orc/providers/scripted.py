@@ -10,9 +10,10 @@ from typing import TypeAlias
 
 import anyio
 
-from llm_orc.domain.completion import Choice, Completion, Installed, Request, ToolCall, Usage
+from llm_orc.domain.completion import Choice, Completion, Installed, Request, ToolCall
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.model import Model
+from llm_orc.domain.usage import Usage
 from llm_orc.errors import OrcError, UsageFailed
 
 Reply: TypeAlias = "str | JsonObject | Completion | OrcError"

@@ -11,8 +11,8 @@ import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from llm_orc.domain.calling import Caller, Queued, Queueing, Retrying, may_be_charged
+from llm_orc.domain.cause import Cause
 from llm_orc.domain.completion import Completion, Provider, Request
-from llm_orc.domain.outcome import Cause
 from llm_orc.domain.policy import Policy
 from llm_orc.errors import CircuitOpen, DeadlinePassed, OrcError, ProviderFailed, RateLimited
 from llm_orc.providers.host import Host

@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 
-from llm_orc.domain.completion import Completion, Message, Request, Usage
+from llm_orc.domain.completion import Completion, Message, Request
 from llm_orc.domain.ensemble import Ensemble, Llm
 from llm_orc.domain.events import AskFinished, AskStarted, StrategyStep
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model, Sampling
 from llm_orc.domain.policy import Policy
 from llm_orc.domain.task import Task, TaskKind
+from llm_orc.domain.usage import Usage
 from llm_orc.domain.wording import Wording
 from llm_orc.errors import OrcError
 from llm_orc.run.attempt import Attempt, cause_of

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from time import perf_counter, time
 
-from llm_orc.domain.completion import Usage
+from llm_orc.domain.cause import Cause
 from llm_orc.domain.ensemble import Agent, Default
 from llm_orc.domain.events import AnswerSource
 from llm_orc.domain.evidence import Source
 from llm_orc.domain.json import JsonObject, JsonValue
-from llm_orc.domain.outcome import NO_USAGE, Answered, Cause, Effort, Failed, Outcome
+from llm_orc.domain.outcome import NO_USAGE, Answered, Effort, Failed, Outcome
+from llm_orc.domain.usage import Usage
 from llm_orc.errors import NestedFailed, OrcError
 from llm_orc.run.budget import Purses
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from llm_orc.domain.completion import Request, Usage
+from llm_orc.domain.completion import Request
 from llm_orc.domain.expecting import Lengths, input_bytes
 from llm_orc.domain.model import Model, Sampling
 from llm_orc.domain.policy import Budget
 from llm_orc.domain.text import dollars
+from llm_orc.domain.usage import Usage
 from llm_orc.errors import BudgetSpent
 
 WARN_AT = 0.8

@@ -22,7 +22,7 @@ from llm_orc.domain.calling import (
     Throttled,
     may_be_charged,
 )
-from llm_orc.domain.completion import Completion, Request, Usage
+from llm_orc.domain.completion import Completion, Request
 from llm_orc.domain.ensemble import Agent
 from llm_orc.domain.events import (
     AnswerSource,
@@ -39,6 +39,7 @@ from llm_orc.domain.events import (
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.policy import Policy
 from llm_orc.domain.recorder import ModelCall, Recorder, Work, WorkKind, work_key
+from llm_orc.domain.usage import Usage
 from llm_orc.errors import BudgetSpent, OrcError
 from llm_orc.run.answer_cache import AnswerCache
 from llm_orc.run.attempt import Attempt, cause_of

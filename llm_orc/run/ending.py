@@ -8,8 +8,8 @@ from functools import partial
 
 import anyio
 
+from llm_orc.domain.cause import Cause
 from llm_orc.domain.events import RunEnding
-from llm_orc.domain.outcome import Cause
 from llm_orc.domain.recorder import Recorder
 from llm_orc.run.gate import Gate
 from llm_orc.run.stream import EventStream

@@ -9,6 +9,7 @@ from time import perf_counter
 
 import anyio
 
+from llm_orc.domain.cause import Cause
 from llm_orc.domain.completion import Message
 from llm_orc.domain.ensemble import (
     Agent,
@@ -24,7 +25,7 @@ from llm_orc.domain.ensemble import (
 from llm_orc.domain.events import AgentStarted, AnswerRepaired, FellBack, ScriptLogged, Warned
 from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.model import Model
-from llm_orc.domain.outcome import Cause, Failed, Outcome, Skipped
+from llm_orc.domain.outcome import Failed, Outcome, Skipped
 from llm_orc.domain.plan import Asker
 from llm_orc.domain.strategy import Strategy
 from llm_orc.domain.wording import Wording

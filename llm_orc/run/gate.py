@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 
-from llm_orc.domain.outcome import Cause
+from llm_orc.domain.cause import Cause
 
 _A_MOMENT = 0.05
 """For agents whose last call has just ended, to end as well."""

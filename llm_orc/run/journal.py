@@ -23,15 +23,16 @@ from typing import Self
 import anyio
 
 from llm_orc.domain.call_json import completion_of, request_key
+from llm_orc.domain.cause import Cause
 from llm_orc.domain.completion import Completion, Request
 from llm_orc.domain.events import Event
 from llm_orc.domain.json import JsonObject
-from llm_orc.domain.outcome import Cause
 from llm_orc.domain.recorder import ModelCall, Work, WorkKind, new_run_id
 from llm_orc.errors import JournalFailed, OrcError
 from llm_orc.run.attempt import cause_of
+from llm_orc.run.journal_checksums import checksum_of
 from llm_orc.run.journal_past import Past, taken_up
-from llm_orc.run.journal_rows import Rows, checksum_of, to_text
+from llm_orc.run.journal_rows import Rows, to_text
 from llm_orc.run.journal_writer import Writer
 from llm_orc.run.processes import this_process
 

@@ -11,7 +11,7 @@ from time import monotonic
 from urllib.parse import quote
 
 from llm_orc.run.database import JOURNAL, Kind, damaged, failed, said_clearly
-from llm_orc.run.journal_rows import GIVEN, checksum, checksum_of
+from llm_orc.run.journal_checksums import GIVEN, checksum, checksum_of
 
 _LOCK_SECONDS = 1.0
 _VERSION_WITH_RUNS = 2

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from llm_orc.domain.completion import Usage
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.spending import Costs, Key, Saving, Spending, Way
+from llm_orc.domain.usage import Usage
 from llm_orc.run.database import damaged, reading
 
 _COLUMNS: dict[Key, str] = {

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import time
 
-from llm_orc.domain.completion import Usage
-from llm_orc.domain.recorder import Spent
+from llm_orc.domain.usage import Spent, Usage
 from llm_orc.errors import OrcError, UsageFailed
 from llm_orc.run.database import damaged
-from llm_orc.run.journal_rows import checksum
+from llm_orc.run.journal_checksums import checksum
 from llm_orc.run.processes import has_ended, this_process
 
 _LATEST = """

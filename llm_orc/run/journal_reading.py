@@ -6,11 +6,10 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from llm_orc.domain.events import Event
 from llm_orc.domain.json import JsonObject
 from llm_orc.domain.recorded import RecordedDetail, RecordedRun, run_json
-from llm_orc.domain.recorded_events import event_of
 from llm_orc.domain.spending import Costs, Key
 from llm_orc.domain.trial import Trial
 from llm_orc.errors import NotAvailable, NotFound
@@ -19,6 +18,9 @@ from llm_orc.run.journal_costs import costs, nothing_spent, spent_since
 from llm_orc.run.journal_recorded import CALLS, Recorded, status_of
 from llm_orc.run.journal_work import work_of
 from llm_orc.run.trials import scores_in, trials_in
+
+if TYPE_CHECKING:
+    from llm_orc.domain.events import Event
 
 _RUNS = """
     SELECT runs.*, attempts.number AS attempts, attempts.process AS process
@@ -101,6 +103,8 @@ class Runs:
     def happened(self, run: str) -> Iterator[Event]:
         """The events of a run in order, for observers. Raises `NotFound`, and `NotAvailable` for a run that
         an older version recorded, which says nothing of spans."""
+        from llm_orc.domain.recorded_events import event_of
+
         with self._open() as database:
             row = self._row(database, run)
             for ts, text, check in database.execute(

@@ -7,14 +7,14 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from llm_orc.domain.completion import Usage
+from llm_orc.domain.cause import Cause
 from llm_orc.domain.json import JsonObject
-from llm_orc.domain.outcome import Cause
 from llm_orc.domain.recorded import RecordedAgent, RecordedRun
 from llm_orc.domain.text import moment
+from llm_orc.domain.usage import Usage
 from llm_orc.run.database import damaged
+from llm_orc.run.journal_checksums import GIVEN, checksum, checksum_of
 from llm_orc.run.journal_past import between_attempts
-from llm_orc.run.journal_rows import GIVEN, checksum, checksum_of
 from llm_orc.run.journal_work import Worked
 from llm_orc.run.processes import has_ended
 

@@ -8,16 +8,18 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from time import time
-from zlib import crc32
 
 from llm_orc.domain.call_json import completion_json, keyed
-from llm_orc.domain.completion import Request, Usage
+from llm_orc.domain.cause import Cause, cause_json
+from llm_orc.domain.completion import Request
 from llm_orc.domain.events import AgentFinished, AgentStarted, Event, ModelCalled, RunFinished, RunStarted
 from llm_orc.domain.json import JsonValue
-from llm_orc.domain.outcome import NO_USAGE, Answered, Cause, Failed, Outcome, Skipped
+from llm_orc.domain.outcome import NO_USAGE, Answered, Failed, Outcome, Skipped
 from llm_orc.domain.recorder import ModelCall, Work
-from llm_orc.domain.wire import cause_json, event_json
+from llm_orc.domain.usage import Usage
+from llm_orc.domain.wire import event_json
 from llm_orc.domain.wording_events import VariantChosen
+from llm_orc.run.journal_checksums import checksum, checksum_of
 
 _CONTENT = frozenset({
     "output", "text", "message", "hint", "detail", "evidence", "arguments", "content", "result",
@@ -59,9 +61,6 @@ _CALL = """
         input_tokens, output_tokens, cost_usd, started_at, duration_s
     ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-
-GIVEN = ("run", "ensemble", "source", "text", "hash", "inputs", "settings", "parts")
-"""What is known of a run from its beginning on: the columns that its checksum is of."""
 
 
 class Rows:
@@ -186,19 +185,6 @@ def to_text(value: JsonValue) -> str:
 def _storable(text: str) -> str:
     """The same JSON; halves of characters, which UTF-8 does not know, are escaped."""
     return text if text.isascii() else _HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
-
-
-def checksum(agent: str, key: bytes, response: str | None) -> int:
-    """Of a call. SQLite has none of its own: a damaged disk must not turn into a wrong answer."""
-    return crc32((response or "").encode(), crc32(agent.encode(), crc32(key)))
-
-
-def checksum_of(*texts: str | None) -> int:
-    """Of columns that belong together."""
-    found = 0
-    for text in texts:
-        found = crc32(b"\0" if text is None else text.encode() + b"\1", found)
-    return found
 
 
 def _without_content(key: str, value: JsonValue) -> JsonValue:

@@ -8,22 +8,15 @@ from time import perf_counter, time
 
 import anyio
 
-from llm_orc.domain.completion import Usage
+from llm_orc.domain.cause import Cause
 from llm_orc.domain.ensemble import Ensemble, Skip
 from llm_orc.domain.events import AgentFinished, Observer, RunFinished, RunStarted, Warned
 from llm_orc.domain.json import JsonObject, JsonValue
-from llm_orc.domain.outcome import (
-    Answered,
-    Cause,
-    Failed,
-    Outcome,
-    RunResult,
-    Skipped,
-    Status,
-)
+from llm_orc.domain.outcome import Answered, Failed, Outcome, RunResult, Skipped, Status
 from llm_orc.domain.plan import Planning
 from llm_orc.domain.recorder import Recorder, new_run_id
 from llm_orc.domain.span import Trace
+from llm_orc.domain.usage import Usage
 from llm_orc.errors import DeadlinePassed, FlowFailed, NestedFailed
 from llm_orc.graph.agent_graph import AgentGraph
 from llm_orc.run.asking import TaskOf

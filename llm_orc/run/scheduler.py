@@ -13,9 +13,10 @@ from typing import Literal
 import anyio
 from anyio.abc import TaskGroup
 
+from llm_orc.domain.cause import Cause
 from llm_orc.domain.ensemble import Agent, Stop
 from llm_orc.domain.events import AgentHeld
-from llm_orc.domain.outcome import Answered, Cause, Failed, Outcome, Skipped
+from llm_orc.domain.outcome import Answered, Failed, Outcome, Skipped
 from llm_orc.graph.agent_graph import AgentGraph
 
 Execute = Callable[[Agent, Mapping[str, Outcome]], Awaitable[Outcome]]

@@ -9,11 +9,11 @@ from time import perf_counter
 
 import anyio
 
+from llm_orc.domain.cause import Cause
 from llm_orc.domain.completion import Tool, ToolCall
 from llm_orc.domain.ensemble import Llm, McpTools, ScriptTool
 from llm_orc.domain.events import ScriptLogged, ToolAnswered, ToolCalled
 from llm_orc.domain.json import JsonObject
-from llm_orc.domain.outcome import Cause
 from llm_orc.errors import OrcError, ToolFailed
 from llm_orc.run.attempt import Attempt, cause_of
 from llm_orc.run.calls import Calls

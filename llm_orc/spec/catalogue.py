@@ -12,7 +12,7 @@ from llm_orc.domain.model import Fleet, Model, Profile
 from llm_orc.errors import InvalidFile, NotFound, Problem, UsageFailed
 from llm_orc.spec import fields
 from llm_orc.spec.document import Document, read
-from llm_orc.spec.locate import is_absent
+from llm_orc.spec.locate import CONFIG, is_absent
 from llm_orc.spec.model_entry import read_model, read_profile
 from llm_orc.spec.nearest import did_you_mean, listed
 from llm_orc.spec.presets import with_presets
@@ -22,7 +22,6 @@ from llm_orc.spec.report import Report
 from llm_orc.spec.schema import Kind, check_schema
 from llm_orc.spec.shipped import embedded
 
-CONFIG = "config.yaml"
 MODELS = "models.yaml"
 
 

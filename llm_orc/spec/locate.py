@@ -9,6 +9,8 @@ from llm_orc.errors import NotFound, UsageFailed
 from llm_orc.spec.nearest import did_you_mean, listed
 from llm_orc.spec.shipped import shipped
 
+CONFIG = "config.yaml"
+"""The name of a file of settings."""
 _SUFFIXES = (".yaml", ".yml")
 _ENSEMBLE = ".ensemble"
 _MARKS = (".llm-orc", ".git")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from llm_orc.errors import InvalidFile, Problem
-from llm_orc.spec.document import Document, Where
+
+if TYPE_CHECKING:
+    from llm_orc.spec.document import Document, Where
 
 
 class Report:

@@ -9,7 +9,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from llm_orc.domain.json import JsonObject, JsonValue
-from llm_orc.spec.document import Where
 from llm_orc.spec.redaction import has_secret, is_secret_key
 from llm_orc.spec.report import Report
 from llm_orc.spec.shipped import shipped
@@ -18,6 +17,8 @@ from llm_orc.spec.wording import Fault, faults_of
 if TYPE_CHECKING:
     import jsonschema_rs
     from jsonschema import Draft7Validator, ValidationError
+
+    from llm_orc.spec.document import Where
 
 Kind = Literal["ensemble", "models", "config"]
 

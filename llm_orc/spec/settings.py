@@ -11,9 +11,7 @@ from typing import Any, Literal
 
 from llm_orc.domain.json import JsonValue
 from llm_orc.errors import InvalidFile, Problem, UsageFailed
-from llm_orc.spec.catalogue import CONFIG
-from llm_orc.spec.document import read
-from llm_orc.spec.locate import is_absent
+from llm_orc.spec.locate import CONFIG, is_absent
 from llm_orc.spec.nearest import did_you_mean
 from llm_orc.spec.report import Report
 from llm_orc.spec.scalars import plain_scalar
@@ -82,6 +80,8 @@ def load_settings(
 
 
 def _from_file(file: Path, folder: Path, values: dict[str, JsonValue], sources: dict[str, str]) -> None:
+    from llm_orc.spec.document import read
+
     report = Report(read(file))
     data, _ = check_schema(report, "config")
     report.refuse()

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from llm_orc.domain.cause import Cause
 from llm_orc.domain.completion import Choice, Completion, Message, Request
 from llm_orc.domain.json import JsonValue
-from llm_orc.domain.outcome import Cause
 
 _OURS = frozenset({
     "budget_spent", "circuit_open", "deadline_passed", "dependency", "interrupted", "journal_failed",

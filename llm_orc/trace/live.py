@@ -30,7 +30,8 @@ from llm_orc.domain.events import (
     Warned,
 )
 from llm_orc.domain.outcome import Answered, Failed, Outcome, Skipped
-from llm_orc.domain.text import dollars, mark, one_line, result_line, safe, seconds
+from llm_orc.domain.outcome_text import mark, result_line
+from llm_orc.domain.text import dollars, one_line, safe, seconds
 from llm_orc.trace.progress import ending, summary, warning
 
 _COLOURS = {Answered: "green", Failed: "red", Skipped: "yellow"}

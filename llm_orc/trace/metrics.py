@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from opentelemetry.metrics import Counter, Histogram, Meter
 
+from llm_orc.domain.cause import Cause
 from llm_orc.domain.events import (
     AgentFinished,
     CallRetried,
@@ -17,7 +18,7 @@ from llm_orc.domain.events import (
     Planned,
     ToolAnswered,
 )
-from llm_orc.domain.outcome import Cause, Failed, RunResult, Skipped
+from llm_orc.domain.outcome import Failed, RunResult, Skipped
 from llm_orc.trace.attributes import OPERATION, Attributes
 
 SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)

@@ -24,8 +24,9 @@ from llm_orc.domain.events import (
     Warned,
 )
 from llm_orc.domain.outcome import Outcome, RunResult, Skipped
+from llm_orc.domain.outcome_text import mark, result_line, tokens
 from llm_orc.domain.plan import Plan
-from llm_orc.domain.text import dollars, mark, one_line, result_line, safe, seconds, tokens
+from llm_orc.domain.text import dollars, one_line, safe, seconds
 from llm_orc.domain.wording_events import DemosChosen, VariantChosen
 
 Unexpected: TypeAlias = Warned | FellBack | CallRetried | CircuitChanged | HostThrottled

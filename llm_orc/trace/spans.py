@@ -17,6 +17,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, TraceFlags, TraceState
 from opentelemetry.trace.status import Status, StatusCode
 
+from llm_orc.domain.cause import Cause
 from llm_orc.domain.events import (
     AgentFinished,
     AgentStarted,
@@ -35,7 +36,7 @@ from llm_orc.domain.events import (
     ToolAnswered,
     ToolCalled,
 )
-from llm_orc.domain.outcome import Cause, Failed, Skipped
+from llm_orc.domain.outcome import Failed, Skipped
 from llm_orc.trace import attributes
 from llm_orc.trace.attributes import Attributes
 from llm_orc.trace.content import Content

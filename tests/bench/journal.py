@@ -11,11 +11,12 @@ from time import perf_counter
 
 import anyio
 
-from llm_orc.domain.completion import Choice, Completion, Request, Usage
+from llm_orc.domain.completion import Choice, Completion, Request
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm
 from llm_orc.domain.events import AgentFinished, AgentStarted, Event, ModelAnswered, ModelCalled
 from llm_orc.domain.model import Model
 from llm_orc.domain.outcome import Answered, Effort
+from llm_orc.domain.usage import Usage
 from llm_orc.orchestrator import Orchestrator
 from llm_orc.providers.scripted import Scripted
 from llm_orc.run.journal import Journal, Opening

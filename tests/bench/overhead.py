@@ -11,10 +11,11 @@ from time import perf_counter
 
 import anyio
 
-from llm_orc.domain.completion import Choice, Completion, Message, Request, Usage
+from llm_orc.domain.completion import Choice, Completion, Message, Request
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm
 from llm_orc.domain.events import Event, Observer
 from llm_orc.domain.model import Model
+from llm_orc.domain.usage import Usage
 from llm_orc.plan.task_typing import task_of
 from llm_orc.run.run import run_ensemble
 from llm_orc.strategies.single import Single

@@ -18,7 +18,7 @@ from typing import Any
 
 import anyio
 
-from llm_orc.domain.completion import Completion, Request, Usage
+from llm_orc.domain.completion import Completion, Request
 from llm_orc.domain.events import (
     AgentFinished,
     AgentStarted,
@@ -31,6 +31,7 @@ from llm_orc.domain.events import (
     StrategyStep,
 )
 from llm_orc.domain.outcome import Answered, Effort, RunResult
+from llm_orc.domain.usage import Usage
 from llm_orc.orchestrator import Orchestrator
 from llm_orc.run.journal import Journal, Opening
 from tests.serve.browser import Browser, started

@@ -10,17 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from llm_orc.domain.call_json import NOT_SENT, completion_json, completion_of, request_key
-from llm_orc.domain.completion import (
-    Choice,
-    Completion,
-    Message,
-    Request,
-    TokenLogprob,
-    Tool,
-    ToolCall,
-    Usage,
-)
+from llm_orc.domain.completion import Choice, Completion, Message, Request, TokenLogprob, Tool, ToolCall
 from llm_orc.domain.model import Model, Price, Sampling
+from llm_orc.domain.usage import Usage
 
 MODEL = Model(name="m", provider="p", wire_name="w")
 REQUEST = Request(model=MODEL, messages=(Message("user", "hello"),))

@@ -7,7 +7,8 @@ from typing import get_args
 
 import pytest
 
-from llm_orc.domain.completion import Choice, Completion, Request, Usage
+from llm_orc.domain.cause import Cause
+from llm_orc.domain.completion import Choice, Completion, Request
 from llm_orc.domain.events import (
     AgentFinished,
     AgentHeld,
@@ -41,9 +42,10 @@ from llm_orc.domain.events import (
     Warned,
 )
 from llm_orc.domain.model import Model, Sampling
-from llm_orc.domain.outcome import Answered, Cause, Effort, Failed, RunResult, Skipped
+from llm_orc.domain.outcome import Answered, Effort, Failed, RunResult, Skipped
 from llm_orc.domain.plan import Assignment, Plan, Route, Weighed
 from llm_orc.domain.recorded_events import event_of
+from llm_orc.domain.usage import Usage
 from llm_orc.domain.wire import event_json
 from llm_orc.domain.wording_events import DemosChosen, VariantChosen
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from llm_orc.domain.completion import Choice, Completion, Usage
+from llm_orc.domain.completion import Choice, Completion
+from llm_orc.domain.usage import Usage
 from llm_orc.errors import UsageFailed
 from llm_orc.optimize.calls import Answer, Calls
 

@@ -9,10 +9,11 @@ import anyio
 import pytest
 
 from llm_orc import Orchestrator
-from llm_orc.domain.completion import Request, Usage
+from llm_orc.domain.completion import Request
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm
 from llm_orc.domain.model import Model
 from llm_orc.domain.outcome import RunResult
+from llm_orc.domain.usage import Usage
 from llm_orc.errors import AnswerRejected, ServerFailed, UsageFailed
 from llm_orc.optimize.dataset import Row
 from llm_orc.optimize.evaluation import Invoke, evaluate, race

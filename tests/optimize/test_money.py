@@ -12,7 +12,8 @@ import anyio
 import pytest
 
 from llm_orc import Orchestrator
-from llm_orc.domain.completion import Choice, Completion, Request, Usage
+from llm_orc.domain.completion import Choice, Completion, Request
+from llm_orc.domain.usage import Usage
 from llm_orc.errors import OrcError, RateLimited, Unreachable
 from llm_orc.optimize.meter import Limits
 from llm_orc.optimize.optimization import Findings

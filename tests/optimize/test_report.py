@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_orc.domain.outcome import Cause
+from llm_orc.domain.cause import Cause
 from llm_orc.errors import NotFound, UsageFailed
 from llm_orc.optimize.confusion import OTHER, confusion_of
 from llm_orc.optimize.evaluation import Evaluation, ScoredRow

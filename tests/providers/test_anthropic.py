@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from llm_orc.domain.completion import Message, Request, Tool, ToolCall, Usage
+from llm_orc.domain.completion import Message, Request, Tool, ToolCall
 from llm_orc.domain.model import Sampling
+from llm_orc.domain.usage import Usage
 from llm_orc.errors import AuthenticationFailed, ContextTooLong, Refused
 from llm_orc.providers.anthropic import API_VERSION, MAX_TOKENS, Anthropic
 from tests.providers.asking import MODEL, asking, failure, streamed

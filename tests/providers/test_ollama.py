@@ -8,8 +8,9 @@ from contextlib import aclosing
 import anyio
 import pytest
 
-from llm_orc.domain.completion import Message, Request, Tool, ToolCall, Usage
+from llm_orc.domain.completion import Message, Request, Tool, ToolCall
 from llm_orc.domain.model import Sampling
+from llm_orc.domain.usage import Usage
 from llm_orc.errors import ModelMissing
 from llm_orc.providers.ollama import Ollama
 from tests.providers.asking import MODEL, asking, asking_model, failure

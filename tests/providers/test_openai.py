@@ -8,8 +8,9 @@ from types import MappingProxyType
 
 import pytest
 
-from llm_orc.domain.completion import Message, Request, TokenLogprob, Tool, ToolCall, Usage
+from llm_orc.domain.completion import Message, Request, TokenLogprob, Tool, ToolCall
 from llm_orc.domain.model import Sampling
+from llm_orc.domain.usage import Usage
 from llm_orc.errors import AuthenticationFailed, MalformedReply, Refused
 from llm_orc.providers.openai import OpenAI
 from tests.providers.asking import MODEL, asking, asking_model, failure

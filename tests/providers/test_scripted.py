@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from llm_orc.domain.completion import Choice, Completion, Message, Request, Usage
+from llm_orc.domain.completion import Choice, Completion, Message, Request
 from llm_orc.domain.model import Sampling
+from llm_orc.domain.usage import Usage
 from llm_orc.errors import ServerFailed, UsageFailed
 from llm_orc.providers.scripted import Scripted
 from tests.providers.asking import MODEL, asking, failure, streamed

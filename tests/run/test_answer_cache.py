@@ -11,9 +11,10 @@ import anyio
 import pytest
 
 from llm_orc import Orchestrator
-from llm_orc.domain.completion import Choice, Completion, Message, Request, Usage
+from llm_orc.domain.completion import Choice, Completion, Message, Request
 from llm_orc.domain.model import Model, Sampling
 from llm_orc.domain.policy import Policy
+from llm_orc.domain.usage import Usage
 from llm_orc.providers.scripted import Scripted
 from llm_orc.run.answer_cache import AnswerCache, ProjectCache, is_cacheable
 

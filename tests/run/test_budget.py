@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from llm_orc import Orchestrator
-from llm_orc.domain.completion import Choice, Completion, Message, Request, Usage
+from llm_orc.domain.completion import Choice, Completion, Message, Request
 from llm_orc.domain.model import Model, Price, Sampling
 from llm_orc.domain.policy import Budget
+from llm_orc.domain.usage import Usage
 from llm_orc.errors import BudgetSpent, UsageFailed
 from llm_orc.providers.scripted import Scripted
 from llm_orc.run.budget import Amount, Expectations, Purse, Purses, taken_by

@@ -10,8 +10,9 @@ import anyio
 import pytest
 
 from llm_orc import Orchestrator
-from llm_orc.domain.completion import Choice, Completion, TokenLogprob, Usage
+from llm_orc.domain.completion import Choice, Completion, TokenLogprob
 from llm_orc.domain.model import Price
+from llm_orc.domain.usage import Usage
 from llm_orc.domain.wire import event_json, result_json
 from llm_orc.errors import JournalFailed, NotFound, Unreachable
 from llm_orc.providers.scripted import Scripted

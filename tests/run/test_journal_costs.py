@@ -9,8 +9,9 @@ from time import time
 import pytest
 
 from llm_orc import Orchestrator
-from llm_orc.domain.completion import Choice, Completion, TokenLogprob, Usage
+from llm_orc.domain.completion import Choice, Completion, TokenLogprob
 from llm_orc.domain.spending import costs_json
+from llm_orc.domain.usage import Usage
 from llm_orc.errors import Unreachable
 from llm_orc.providers.scripted import Scripted
 from llm_orc.run.journal_reading import Runs

@@ -7,10 +7,11 @@ import sys
 import anyio
 import pytest
 
-from llm_orc.domain.completion import Choice, Completion, Message, Usage
+from llm_orc.domain.completion import Choice, Completion, Message
 from llm_orc.domain.ensemble import Agent, Default, Demo, Ensemble, Llm, Script, Skip
 from llm_orc.domain.model import Model, Price
 from llm_orc.domain.outcome import Answered, Failed, Skipped
+from llm_orc.domain.usage import Usage
 from llm_orc.domain.wire import event_json, result_json
 from llm_orc.errors import Unreachable
 from llm_orc.plan.task_typing import task_of

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llm_orc.domain.cause import Cause
 from llm_orc.domain.ensemble import Agent, Default, OnFailure, Script, Skip, Stop
-from llm_orc.domain.outcome import Answered, Cause, Effort, Failed, Outcome, Skipped
+from llm_orc.domain.outcome import Answered, Effort, Failed, Outcome, Skipped
 from llm_orc.graph.agent_graph import AgentGraph
 from llm_orc.run.scheduler import Scheduler
 from tests.dags import dags

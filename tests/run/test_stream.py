@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import anyio
 
-from llm_orc.domain.completion import Usage
+from llm_orc.domain.cause import Cause
 from llm_orc.domain.events import (
     AgentFinished,
     AgentStarted,
@@ -20,8 +20,9 @@ from llm_orc.domain.events import (
     StrategyStep,
     Warned,
 )
-from llm_orc.domain.outcome import NO_USAGE, Answered, Cause, Effort, RunResult, Skipped
+from llm_orc.domain.outcome import NO_USAGE, Answered, Effort, RunResult, Skipped
 from llm_orc.domain.span import CURRENT, Trace, carried, to_carry
+from llm_orc.domain.usage import Usage
 from llm_orc.run.stream import EventStream
 
 STARTED = RunStarted(run_id="r", ensemble="e", layers=(), depends_on={})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from llm_orc.domain.completion import Usage
+from llm_orc.domain.cause import Cause
 from llm_orc.domain.events import (
     AgentFinished,
     AgentStarted,
@@ -16,7 +16,8 @@ from llm_orc.domain.events import (
     ScriptLogged,
     Warned,
 )
-from llm_orc.domain.outcome import Answered, Cause, Effort, Failed, Skipped
+from llm_orc.domain.outcome import Answered, Effort, Failed, Skipped
+from llm_orc.domain.usage import Usage
 from llm_orc.graph.agent_graph import AgentGraph
 from llm_orc.trace.live import LiveView
 from llm_orc.trace.progress import PlainProgress
