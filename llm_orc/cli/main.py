@@ -46,6 +46,11 @@ BUG = 70
 _NO_ARGUMENTS = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
 
+SWITCH_SECONDS = 0.0005
+"""How long threads of Python wait for each other. By default the one that writes the journal waits ten times
+as long for the one that runs the agents, who then wait for their answers to be kept."""
+
+
 class Verbs(click.Group):
     """A group that imports a verb's module only when that verb is used."""
 
@@ -82,6 +87,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line; the exit codes are those of docs/errors.md."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):

@@ -25,6 +25,7 @@ NOT_SENT = frozenset({
 
 _SENT = tuple(field.name for field in fields(Model) if field.name not in NOT_SENT)
 _SAMPLING = tuple(field.name for field in fields(Sampling))
+_encoded = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
 
 
 def request_key(request: Request) -> bytes:
@@ -37,7 +38,7 @@ def request_key(request: Request) -> bytes:
 
 def keyed(request: Request) -> tuple[bytes, str]:
     """The key of a request, and all of the request but its model as JSON."""
-    text = _text({
+    text = _encoded({
         "messages": [_message(message) for message in request.messages],
         "sampling": {name: getattr(request.sampling, name) for name in _SAMPLING},
         "n": request.n,
@@ -51,7 +52,7 @@ def keyed(request: Request) -> tuple[bytes, str]:
     })  # fmt: skip
     model = {name: getattr(request.model, name) for name in _SENT}
     model["supports"] = sorted(request.model.supports)
-    return sha256(f"{KEY_VERSION} {_text(model)} {text}".encode("utf-8", "surrogatepass")).digest(), text
+    return sha256(f"{KEY_VERSION} {_encoded(model)} {text}".encode("utf-8", "surrogatepass")).digest(), text
 
 
 def completion_json(completion: Completion) -> dict[str, JsonValue]:
@@ -73,10 +74,6 @@ def completion_of(data: Mapping[str, Any]) -> Completion:
         model=data["model"],
         load_seconds=data["load_seconds"],
     )
-
-
-def _text(value: JsonValue) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def _message(message: Message) -> JsonObject:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import cache
 from urllib.parse import urlsplit
 
 from llm_orc.domain.cause import Cause, cause_json
@@ -69,8 +70,9 @@ def event_json(event: Event) -> dict[str, JsonValue]:
         return {**line, **plan_json(what.step, what.plan)}
     if isinstance(what, RunFinished):
         return {**line, **result_json(what.result)}
-    for field in fields(what):
-        line[field.name] = _plain(getattr(what, field.name))
+    kind: type = type(what)
+    for name in _fields(kind):
+        line[name] = _plain(getattr(what, name))
     return line
 
 
@@ -181,6 +183,11 @@ def server_of(model: Model) -> str | None:
         return None
     host = url.hostname or ""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@cache
+def _fields(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def _status(outcome: Outcome) -> str:

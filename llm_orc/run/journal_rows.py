@@ -29,6 +29,7 @@ _CONTENT = frozenset({
 _BY_AGENT = frozenset({"agents", "depends_on", "assignments"})
 """Keys of objects whose own keys are names of agents, whatever these are called."""
 
+_encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _HALF = re.compile(r"[\ud800-\udfff]")
 _EVENT = "INSERT INTO events (run, seq, ts, type, agent, json, checksum) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _STARTED = """
@@ -179,7 +180,7 @@ class Rows:
 
 def to_text(value: JsonValue) -> str:
     """JSON on one line, in a form that SQLite takes."""
-    return _storable(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return _storable(_encoded(value))
 
 
 def _storable(text: str) -> str:

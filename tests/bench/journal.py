@@ -11,6 +11,7 @@ from time import perf_counter
 
 import anyio
 
+from llm_orc.cli.main import SWITCH_SECONDS
 from llm_orc.domain.completion import Choice, Completion, Request
 from llm_orc.domain.ensemble import Agent, Ensemble, Llm
 from llm_orc.domain.events import AgentFinished, AgentStarted, Event, ModelAnswered, ModelCalled
@@ -106,6 +107,7 @@ def main() -> None:
         "500 agents, all at once": (layered(1, 500, 0), None),
         "chain of 50": (chain(50), None),
     }
+    sys.setswitchinterval(SWITCH_SECONDS)  # as the command line does
     print(f"{'journal, 50 ms calls':28} {'plain s':>9} {'recorded':>9} {'cost':>8}")
     with TemporaryDirectory() as name:
         for title, (dag, concurrency) in shapes.items():

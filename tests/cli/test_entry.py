@@ -12,6 +12,10 @@ from llm_orc.cli.main import VERBS
 from .command_line import CommandLine, Done
 
 HEAVY = {"anyio", "rich", "yaml", "jinja2", "jsonschema", "networkx", "httpx2", "llm_orc.orchestrator"}
+RUNNING = {
+    "jinja2", "networkx", "httpx2", "rich", "llm_orc.orchestrator.orchestrator", "llm_orc.domain.ensemble",
+    "llm_orc.domain.events",
+}  # fmt: skip
 BROKEN = """
 import anyio, click
 
@@ -47,6 +51,18 @@ def test_help_and_version_load_nothing_that_is_heavy(llm_orc, flag):
     assert not loaded & HEAVY
     ours = {name for name in loaded if name.startswith("llm_orc.cli.")}
     assert ours == {"llm_orc.cli.main", "llm_orc.cli.loading"}
+
+
+def test_what_is_recorded_is_read_without_what_runs_ensembles(llm_orc):
+    assert llm_orc("invoke", "quickstart", "two plus two", "--runs", "runs.db").returncode == 0
+    code = (
+        "import atexit, sys; from llm_orc.cli.main import main; "
+        "atexit.register(lambda: print(*sys.modules, file=sys.stderr)); main()"
+    )
+    done = python(llm_orc, code, "runs", "show", "last", "--runs", "runs.db")
+    loaded = set(done.stderr.split())
+    assert (done.returncode, "sqlite3" in loaded) == (0, True)
+    assert not loaded & RUNNING
 
 
 @pytest.mark.parametrize(("verb", "last"), [([], VERBS["schema"][1]), (["models"], "llm-orc models list")])
