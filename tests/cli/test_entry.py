@@ -9,7 +9,7 @@ import pytest
 
 from llm_orc.cli.main import VERBS
 
-from .command_line import CommandLine, Done
+from .command_line import CommandLine, Done, agent
 
 HEAVY = {"anyio", "rich", "yaml", "jinja2", "jsonschema", "networkx", "httpx2", "llm_orc.orchestrator"}
 RUNNING = {
@@ -54,7 +54,7 @@ def test_help_and_version_load_nothing_that_is_heavy(llm_orc, flag):
 
 
 def test_what_is_recorded_is_read_without_what_runs_ensembles(llm_orc):
-    assert llm_orc("invoke", "quickstart", "two plus two", "--runs", "runs.db").returncode == 0
+    assert llm_orc("invoke", llm_orc.ensemble(agent()), "hi", "--runs", "runs.db").returncode == 0
     code = (
         "import atexit, sys; from llm_orc.cli.main import main; "
         "atexit.register(lambda: print(*sys.modules, file=sys.stderr)); main()"
