@@ -17,6 +17,9 @@ from llm_orc.domain.text import safe
 from llm_orc.domain.wire import foresight_json
 from llm_orc.orchestrator import Orchestrator
 
+WARNINGS = 20
+"""Warnings that are printed; JSON has all."""
+
 
 @click.command(
     epilog="""\b
@@ -43,20 +46,28 @@ def plan(
     routing = routing_of(router, horizon, vram, lambda_token, lambda_switch)
     given = input_text(text, named=True, quiet=True)
 
-    async def foresee() -> Foresight:
+    async def foresee() -> None:
         async with Orchestrator() as orchestrator:
             loaded = orchestrator.load(ensemble, model=model)
-            return await orchestrator.plan(loaded, given, routing=routing, explain=explain)
+            found = await orchestrator.plan(loaded, given, routing=routing, explain=explain)
+        # Here, and not where it would be returned to: asyncio makes a text of what its task returns, which
+        # nobody sees, and which takes long for a large ensemble.
+        _print(found, as_json=as_json)
 
-    found = anyio.run(foresee)
+    anyio.run(foresee)
+    return 0
+
+
+def _print(found: Foresight, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(foresight_json(found), ensure_ascii=False, indent=2))
-        return 0
+        return
     click.echo("\n".join(safe(line) for line in shown(found)))
-    for each in found.plans:
-        for warning in each.warnings:
-            click.echo(f"warning: {safe(warning)}", err=True)
-    return 0
+    warnings = [warning for plan in found.plans for warning in plan.warnings]
+    for warning in warnings[:WARNINGS]:
+        click.echo(f"warning: {safe(warning)}", err=True)
+    if len(warnings) > WARNINGS:
+        click.echo(f"… and {len(warnings) - WARNINGS} more warnings: --json has all", err=True)
 
 
 def shown(found: Foresight) -> Iterator[str]:

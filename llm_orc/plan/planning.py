@@ -25,7 +25,7 @@ from llm_orc.errors import JournalFailed, RoutingFailed
 from llm_orc.plan.beliefs import Beliefs, identity
 from llm_orc.plan.estimates import candidate, samples_of, tokens_of
 from llm_orc.plan.exact import Exact
-from llm_orc.plan.guardrails import doubts
+from llm_orc.plan.guardrails import doubts, warnings
 from llm_orc.plan.problem import prepare, weighed
 from llm_orc.plan.task_typing import task_of
 
@@ -178,7 +178,7 @@ class Planned:
             route=route,
             resident=frozenset(resident) - set(unloaded),
             unloaded=tuple(unloaded),
-            warnings=tuple(self._warnings(ready, route.assignments)),
+            warnings=tuple(warnings(self._doubts(ready, route.assignments))),
             weighed=weighed(horizon, self._settings),
         )
 
@@ -285,7 +285,9 @@ class Planned:
         chosen = {found.model for found in route.assignments.values() if found.step == 0}
         return sorted(set(resident) - route.resident[0].keys() - in_use) if chosen - set(resident) else []
 
-    def _warnings(self, ready: Sequence[Asker], assignments: Mapping[str, Assignment]) -> Iterator[str]:
+    def _doubts(
+        self, ready: Sequence[Asker], assignments: Mapping[str, Assignment]
+    ) -> Iterator[tuple[str, str]]:
         if self._guardrails == "off":
             return
         for asker in ready:
@@ -294,4 +296,4 @@ class Planned:
                 continue
             for doubt in doubts(self.task(asker), self._pool[served.model]):
                 self._warned.add(asker.name)
-                yield f"agent {asker.name!r}: {doubt}"
+                yield asker.name, doubt

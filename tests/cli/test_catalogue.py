@@ -200,6 +200,18 @@ def test_a_plan_shows_what_would_happen(llm_orc):
     assert done.stderr.startswith("error: no model can serve agent 'a': tiny-large needs 0.0021 GB")
 
 
+def test_a_plan_with_thousands_of_warnings_prints_a_page_of_them(llm_orc):
+    agents = [{"name": f"a{n}", "model": "tiny-large", "task": "analysis"} for n in range(30)]
+    for before, each in zip(agents, agents[1:], strict=False):
+        each["depends_on"] = [before["name"]]
+    llm_orc.ensemble(*agents)
+    lines = llm_orc("plan", "e.yaml", "2 + 2").stderr.splitlines()
+    assert lines[0].startswith("warning: agent 'a0': tiny-large has")
+    assert (len(lines), lines[-1]) == (21, "… and 10 more warnings: --json has all")
+    found = json.loads(llm_orc("plan", "e.yaml", "2 + 2", "--json").stdout)
+    assert sum(len(step["warnings"]) for step in found["plan"]) == 30
+
+
 def test_feedback_is_learned_from(llm_orc):
     llm_orc.file(".llm-orc/config.yaml", "concurrency: 2\n")
     llm_orc.ensemble({"name": "a", "models": ["tiny-small", "tiny-large"], "task": "reasoning"})

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from llm_orc.domain.model import Model
 from llm_orc.domain.task import TASK_KINDS
-from llm_orc.plan.guardrails import doubts
+from llm_orc.plan.guardrails import doubts, warnings
 from llm_orc.plan.task_typing import classified, task_of
 
 FOLDER = Path(__file__).parents[2] / "examples" / "task_typing"
@@ -118,3 +118,11 @@ def test_what_was_measured_says_more_than_a_size():
     assert (
         list(doubts(task_of("", "reasoning"), model(parameters_b=0.1, capabilities={"reasoning": 0.9}))) == []
     )
+
+
+def test_agents_that_have_the_same_doubt_share_a_line():
+    found = warnings([("a", "m is small"), ("b", "n is weak"), *((f"x{n}", "m is small") for n in range(4))])
+    assert list(found) == [
+        "agents 'a', 'x0', 'x1' and 2 more: m is small",
+        "agent 'b': n is weak",
+    ]
