@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -202,7 +203,7 @@ def test_a_plan_shows_what_would_happen(llm_orc):
 
 def test_a_plan_with_thousands_of_warnings_prints_a_page_of_them(llm_orc):
     agents = [{"name": f"a{n}", "model": "tiny-large", "task": "analysis"} for n in range(30)]
-    for before, each in zip(agents, agents[1:], strict=False):
+    for before, each in pairwise(agents):
         each["depends_on"] = [before["name"]]
     llm_orc.ensemble(*agents)
     lines = llm_orc("plan", "e.yaml", "2 + 2").stderr.splitlines()
