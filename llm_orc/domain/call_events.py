@@ -73,6 +73,19 @@ class ModelFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCancelled:
+    """A call was given up before it was answered: nobody needs the answer any more, or its time is over.
+    `sent`: the server was asked, and may charge for it."""
+
+    type: ClassVar[str] = "model_cancelled"
+    agent: str
+    call: int
+    model: str
+    sent: bool
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallQueued:
     """A call has to wait for its turn: its model or its host gets as many as it may have at once."""
 

@@ -40,6 +40,9 @@ from llm_orc.domain.call_events import (
     ModelCalled as ModelCalled,
 )
 from llm_orc.domain.call_events import (
+    ModelCancelled as ModelCancelled,
+)
+from llm_orc.domain.call_events import (
     ModelFailed as ModelFailed,
 )
 from llm_orc.domain.call_events import (
@@ -221,6 +224,7 @@ Happening: TypeAlias = (
     | ModelCalled
     | ModelAnswered
     | ModelFailed
+    | ModelCancelled
     | CallQueued
     | CallSent
     | CallRetried

@@ -19,7 +19,8 @@ from llm_orc.domain.usage import Spent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCall:
-    """One call of a model that has ended: `completion`, or the `error` that it ended with.
+    """One call of a model that has ended: `completion`, or the `error` that it ended with, or neither for one
+    that was given up.
 
     `agent` is the agent's name behind those of the agents around it. `started_at` is Unix time; `cost_usd`
     is None when the price is unknown. `cached`: nothing was sent.

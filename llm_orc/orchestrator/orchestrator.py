@@ -258,11 +258,12 @@ class Orchestrator(Project):
                     ensemble, text, variables=variables, model=model, observers=[send.send_nowait]
                 )
 
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(run)
-            with receive:
+        # Open until the run has ended: what is cancelled is an event too.
+        with receive:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(run)
                 yield receive
-            tasks.cancel_scope.cancel()
+                tasks.cancel_scope.cancel()
 
     def provider_of(self, model: Model) -> Provider:
         """The provider that serves a model: one for each kind, address and key."""

@@ -77,11 +77,12 @@ def taken_up(database: sqlite3.Connection, run_id: str, path: Path) -> Past | Or
         if kind != "model":
             past.works.setdefault((agent, key), deque()).append(response)
             continue
-        past.calls.append((agent, key, ended != "failed"))
+        answered = ended in ("answered", "cached")
+        past.calls.append((agent, key, answered))
         calls += ended != "cached"
         usage += Usage(input_tokens=read, output_tokens=written)
         cost += usd or 0.0
-        if ended != "failed":
+        if answered:
             past.answers.setdefault((agent, key), deque()).append(response)
     past.spent = Spent(usage=usage, cost_usd=cost, calls=calls)
     (last,) = database.execute("SELECT max(seq) FROM events WHERE run = ?", (row,)).fetchone()

@@ -27,7 +27,7 @@ CALLS = """
 _SPENT = """
     SELECT coalesce(sum(input_tokens), 0) AS input_tokens,
         coalesce(sum(output_tokens), 0) AS output_tokens,
-        CASE WHEN count(cost_usd) = sum(status <> 'failed') OR count(*) = 0
+        CASE WHEN count(cost_usd) = sum(status IN ('answered', 'cached')) OR count(*) = 0
             THEN coalesce(sum(cost_usd), 0.0) END AS cost_usd
     FROM calls WHERE run = ? AND kind = 'model'
 """

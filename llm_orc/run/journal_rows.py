@@ -114,7 +114,8 @@ class Rows:
         key = self._request(database, call.request) if known is None else known[1]
         self._numbers[call.agent] += 1
         number = self._numbers[call.agent]
-        occurrence, usage, response, status = 0, NO_USAGE, None, "failed"
+        occurrence, usage, response = 0, NO_USAGE, None
+        status = "cancelled" if call.error is None else "failed"
         if call.completion is not None:
             occurrence = self._occurrences[call.agent, key]
             self._occurrences[call.agent, key] += 1

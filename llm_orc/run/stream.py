@@ -24,6 +24,7 @@ from llm_orc.domain.events import (
     ItemStarted,
     ModelAnswered,
     ModelCalled,
+    ModelCancelled,
     ModelFailed,
     Observer,
     Planned,
@@ -48,6 +49,7 @@ _ENDS: dict[type, tuple[SpanKind, int, str]] = {
     AskFinished: ("ask", 2, "ask"),
     ModelAnswered: ("call", 3, "call"),
     ModelFailed: ("call", 3, "call"),
+    ModelCancelled: ("call", 3, "call"),
     ToolAnswered: ("tool", 3, "call"),
 }
 

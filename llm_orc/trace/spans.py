@@ -29,6 +29,7 @@ from llm_orc.domain.events import (
     ItemStarted,
     ModelAnswered,
     ModelCalled,
+    ModelCancelled,
     ModelFailed,
     Planned,
     RunFinished,
@@ -47,7 +48,7 @@ SCOPE = InstrumentationScope("llm_orc", schema_url="https://opentelemetry.io/sch
 
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _UNSET = Status(StatusCode.UNSET)
-_ENDS = ModelAnswered, ModelFailed, ToolAnswered, AskFinished, ItemFinished
+_ENDS = ModelAnswered, ModelFailed, ModelCancelled, ToolAnswered, AskFinished, ItemFinished
 
 
 @dataclass(slots=True)
@@ -158,6 +159,8 @@ class SpanMaker:
                 self._end(event.span, now, attributes.model_answered(what, self._content))
             case ModelFailed(cause=cause):
                 self._end(event.span, now, error=cause)
+            case ModelCancelled():
+                self._end(event.span, now, cut=True)
             case ToolAnswered(error=error):
                 self._end(event.span, now, attributes.tool_answered(what, self._content), error=error)
             case AskFinished(error=error) | ItemFinished(error=error):

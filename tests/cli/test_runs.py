@@ -175,7 +175,8 @@ def test_what_was_reported_answered_is_in_the_journal_however_the_run_dies(proje
     run = runs(project, "list")[0]
     assert run["status"] == ("killed" if number == signal.SIGKILL else "interrupted")
     records = lines(project("runs", "export", "last").stdout)
-    calls = {r["agent"]: r["response"]["choices"][0]["text"] for r in records if r["record"] == "call"}
+    answered = [r for r in records if r["record"] == "call" and r["status"] == "answered"]
+    calls = {r["agent"]: r["response"]["choices"][0]["text"] for r in answered}
     assert reported <= set(calls)
     assert all(text == f"answer {name.removeprefix('quick')}" for name, text in calls.items())
     seen = [record["seq"] for record in records if record["record"] == "event"]

@@ -301,6 +301,27 @@ async def test_a_call_that_is_cancelled_is_paid_for(tmp_path, faulty_server):
     assert (len(faulty_server.received), result.exit_code) == (1, 3)
 
 
+async def test_a_call_that_is_cancelled_is_one_for_the_attempts_that_follow(tmp_path):
+    async def hangs(request):
+        await anyio.sleep_forever()
+
+    text = "name: late\nbudget: {calls: 2}\nagents:\n  - {name: a, model: m, timeout_seconds: 0.05}\n"
+    path = project_of(tmp_path, text)
+    events = []
+    async with Orchestrator(tmp_path, providers={"scripted": Scripted(hangs)}) as orchestrator:
+        run_id = (await orchestrator.invoke(path, "hi", observers=[events.append])).run_id
+        (given_up,) = [event.what for event in events if event.what.type == "model_cancelled"]
+        assert (given_up.agent, given_up.call, given_up.sent) == ("a", 1, True)
+        (kept,) = [each for each in orchestrator.runs.export(run_id) if each["record"] == "call"]
+        assert (kept["status"], kept["response"], kept["error"]) == ("cancelled", None, None)
+        again = await orchestrator.resume(run_id)
+        assert again.agents["a"].cause.kind == "deadline_passed"
+        spent = await orchestrator.resume(run_id)
+    assert (spent.ended_by.kind, orchestrator.runs.find(run_id).calls) == ("budget_spent", 2)
+    total = orchestrator.runs.costs(("model",)).total
+    assert (total.calls, total.failed, total.cost_usd) == (2, 0, None)
+
+
 async def test_waiting_for_money_that_others_hold_is_waiting_for_a_turn(tmp_path, faulty_server):
     """The budget allows one call at a time: the second is sent when the first has cost little."""
     faulty_server.script(Reply(held=True))

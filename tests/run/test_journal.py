@@ -156,20 +156,24 @@ async def test_runs_at_once_share_a_journal_and_keep_apart(project):
 
 
 async def test_a_run_that_is_cancelled_from_outside_is_interrupted(project):
+    asked = anyio.Event()
+
     async def answer(request):
         if request.messages[-1].content == "hi":
             return "one"
+        asked.set()
         await anyio.sleep_forever()
 
     async with orchestrator_of(project, answer) as orchestrator:
         async with orchestrator.stream("two", "hi") as events:
             async for event in events:
-                if event.what.type == "agent_started" and event.what.agent == "second":
+                if event.what.type == "model_called" and event.what.agent == "second":
+                    await asked.wait()
                     assert orchestrator.runs.find("last").status == "running"
                     break
         detail = orchestrator.runs.detail("last")
     assert (detail.run.status, detail.run.calls, detail.run.usage) == (
-        "interrupted", 1, Usage(input_tokens=1, output_tokens=1),
+        "interrupted", 2, Usage(input_tokens=1, output_tokens=1),
     )  # fmt: skip
     assert [(a.agent, a.status) for a in detail.agents] == [("first", "succeeded"), ("second", "unfinished")]
 

@@ -136,6 +136,12 @@ const KINDS = {
     for (const each of payers(run, agent)) each.asked += 1;
     run.calls += 1;
   },
+  model_cancelled(run, event, agent, ts) {
+    closed(run, agent, event, ts).lost = "given up";
+    if (!event.sent) return;
+    for (const each of payers(run, agent)) each.asked += 1;
+    run.calls += 1;
+  },
   call_retried(run, event, agent, ts) {
     if (event.cause.kind === "circuit_open") {
       const why = `waits for its host: ${event.cause.message ?? event.cause.kind}`;
@@ -201,7 +207,7 @@ const KINDS = {
     }
     agent.samples = Math.max(agent.samples, outcome.samples);
     if (agent.progress?.of === "samples") agent.progress = { ...agent.progress, done: outcome.samples, open: 0 };
-    for (const call of agent.open.values()) Object.assign(call, { end: call.end ?? ts, lost: true });
+    for (const call of agent.open.values()) Object.assign(call, { end: call.end ?? ts, lost: "the run was ended" });
     agent.open.clear();
     for (const next of run.feeds[agent.name] ?? []) run.dirty.add(next);
   },
@@ -252,7 +258,7 @@ const KINDS = {
  * when the one before ended have no answer. */
 function again(agent, ts) {
   const done = agent.status === "succeeded" || agent.status === "cached";
-  for (const call of agent.open.values()) Object.assign(call, { end: call.end ?? ts, lost: true });
+  for (const call of agent.open.values()) Object.assign(call, { end: call.end ?? ts, lost: "the run was ended" });
   agent.open.clear();
   cut(agent, ts);
   Object.assign(agent, { fresh: 0, executions: 0, progress: null, drawing: null, steps: [], tools: [], fallbacks: [], status: "waiting" });

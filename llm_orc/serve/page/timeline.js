@@ -224,7 +224,7 @@ function ofCall(call, end, who = "") {
       from = loaded;
     }
     const kind = failed ? "bad" : call.lost ? "lost" : call.source && call.source !== "model" ? "cached" : "work";
-    const end_ = call.error ? `: ${call.error.message ?? call.error.kind}` : call.lost ? ": no answer, the run was ended" : "";
+    const end_ = call.error ? `: ${call.error.message ?? call.error.kind}` : call.lost ? `: no answer, ${call.lost}` : "";
     parts.push([kind, from, to, `${who}${call.model}, call ${call.call}: ${seconds(busy)} at work${spent}${end_}`]);
   }
   return parts;
