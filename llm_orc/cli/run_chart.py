@@ -41,7 +41,7 @@ def _summary(run: RecordedRun) -> Iterator[tuple[str, str]]:
     yield "status", f"{run.status}{took}{tries}"
     yield "began", f"{run.began} UTC"
     spent = f"{run.usage.input_tokens}+{run.usage.output_tokens} tokens, {dollars(run.cost_usd)}"
-    yield "spent", f"{run.calls} calls, {spent}"
+    yield "spent", f"{run.calls} call{'s' * (run.calls != 1)}, {spent}"
     for name, value in (run.inputs or {}).items():
         yield "input", f"{name}: {one_line(value, _TEXT)}"
     if run.output is not None:

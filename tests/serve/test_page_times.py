@@ -81,10 +81,18 @@ def test_an_agent_that_waits_is_seen_with_what_it_waits_for(project, server: Ser
         browser.open(last_run(server))
         browser.see(".bars .took", "waits for a place: 1 at work, as many as may be")
         assert [kind for kind, _ in row(browser, "b")] == ["wait"]
+        assert browser.script(
+            "const edge = document.querySelector('.bars').getBoundingClientRect().right;"
+            "return [...document.querySelectorAll('.bars .took')].every("
+            "e => e.getBoundingClientRect().right <= edge)"
+        )
         assert "waits for a place" in browser.see(card("b", "ready")).text
         browser.click(card("b", "ready"))
         browser.see(".drawer dl", "until now, for a place")
+        browser.click("#top button", "Cancel")
+        browser.see("dialog", "Cancel this run?")
         open_gate()
         assert process.wait() == 0
     browser.see(card("b", "succeeded"))
+    browser.gone("dialog")
     assert [kind for kind, _ in row(browser, "b")] == ["wait", "other"]

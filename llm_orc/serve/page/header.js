@@ -91,6 +91,8 @@ export class Header {
     const can = about.actions ?? {};
     this.cancel.hidden = !(can.cancel && live.status === "running");
     put(this.cancel, live.ending ? "Stop at once" : "Cancel");
+    // What is asked there has no answer any more.
+    if (this.cancel.hidden) this.sure?.close("no");
     this.resume.hidden = !(can.resume && live.status !== "running");
   }
 
@@ -125,7 +127,9 @@ export class Header {
     dialog.addEventListener("close", () => {
       if (dialog.returnValue === "yes") this.act("cancel", this.cancel);
       dialog.remove();
+      this.sure = null;
     });
+    this.sure = dialog;
     document.body.append(dialog);
     dialog.showModal();
   }

@@ -248,7 +248,7 @@ const KINDS = {
     run.notes.push({ ts: event.ts, ending: true, text: `the run is ending: ${event.cause.message ?? event.cause.kind}; ${event.under_way} under way may still end` });
   },
   run_finished(run, event, _, ts) {
-    Object.assign(run, { status: event.status, ended: ts, result: event, ending: null, input: event.usage.input_tokens });
+    Object.assign(run, { status: event.status, ended: ts, result: event, ending: null, notes: run.notes.filter((note) => !note.ending), input: event.usage.input_tokens });
     Object.assign(run, { output: event.usage.output_tokens, cost: event.cost_usd ?? run.cost });
     for (const name of run.agents.keys()) run.dirty.add(name);
   },

@@ -20,7 +20,7 @@ export class Timeline {
       ...["agents", "models"].map((by) => h("button", { type: "button", "aria-pressed": by === this.by, "data-by": by, onclick: () => this.turn(by) }, by === "agents" ? "by agent" : "by model")));
     this.element = h("div", { class: "timeline" },
       h("div", { class: "head" }, this.toggle, this.summary, h("ul", { class: "legend" },
-        ...[["wait", "waits"], ["load", "loads a model"], ["work", "a model works"], ["other", "own work"], ["bad", "failed call"]]
+        ...[["wait", "waits"], ["load", "loads a model"], ["work", "a model works"], ["other", "own work"], ["bad", "failed call"], ["lost", "no answer"]]
           .map(([name, text]) => h("li", {}, svg("svg", { width: 14, height: 10, "aria-hidden": "true" }, svg("rect", { class: `seg ${name}`, width: 14, height: 10, rx: 2 })), text)))),
       this.axis, this.scroller);
     // Sizes are told, not asked for: to ask means to lay out all of the page at once.
@@ -79,7 +79,7 @@ export class Timeline {
     const first = Math.max(0, Math.floor(this.box.top / ROW) - 2);
     const last = Math.min(this.list.length, first + Math.ceil(this.box.height / ROW) + 5);
     const drawn = [];
-    for (let place = first; place < last; place += 1) drawn.push(this.row(this.list[place], place, x, end));
+    for (let place = first; place < last; place += 1) drawn.push(this.row(this.list[place], place, x, end, width));
     this.rows.replaceChildren(...drawn);
   }
 
@@ -120,22 +120,25 @@ export class Timeline {
     this.axis.replaceChildren(...marks, ...cursor);
   }
 
-  row(row, place, x, end) {
+  row(row, place, x, end, width) {
     const y = place * ROW;
     const critical = row.name && this.critical.get(row.name);
     const group = svg("g", { class: `row${critical ? " critical" : ""}${row.name && row.name === this.selected ? " chosen" : ""}`, transform: `translate(0 ${y})` },
       svg("rect", { class: "hit", width: "100%", height: ROW }),
       svg("text", { class: "who", x: 8 + (row.depth ?? 0) * 12, y: 14 }, fits(row.title, NAME - 20 - (row.depth ?? 0) * 12, FONT)));
     for (const [kind, from, to, title] of row.segments()) {
-      const width = Math.max(1.2, x(to ?? end) - x(from));
-      const bar = svg("rect", { class: `seg ${kind}`, x: x(from).toFixed(1), y: kind === "other" || kind === "wait" ? 6 : 4, width: width.toFixed(1), height: kind === "other" || kind === "wait" ? 8 : 12, rx: 2 });
+      const long = Math.max(1.2, x(to ?? end) - x(from));
+      const bar = svg("rect", { class: `seg ${kind}`, x: x(from).toFixed(1), y: kind === "other" || kind === "wait" ? 6 : 4, width: long.toFixed(1), height: kind === "other" || kind === "wait" ? 8 : 12, rx: 2 });
       if (title) bar.append(svg("title", {}, title));
       group.append(bar);
     }
     for (const piece of critical || []) {
       group.append(svg("rect", { class: "outline", x: (x(piece.from) - 1.5).toFixed(1), y: 2.5, width: Math.max(4, x(piece.to) - x(piece.from) + 3).toFixed(1), height: 15, rx: 3.5 }));
     }
-    if (row.after) group.append(svg("text", { class: "took", x: x(row.until ?? end) + 6, y: 14 }, row.after));
+    if (row.after) {
+      const at = x(row.until ?? end) + 6, beside = fits(row.after, width - at - 4, FONT) === row.after;
+      group.append(svg("text", beside ? { class: "took", x: at, y: 14 } : { class: "took over", x: width - 4, y: 14, "text-anchor": "end" }, row.after));
+    }
     return group;
   }
 }
