@@ -302,23 +302,36 @@ async def test_a_call_that_is_cancelled_is_paid_for(tmp_path, faulty_server):
 
 
 async def test_a_call_that_is_cancelled_is_one_for_the_attempts_that_follow(tmp_path):
+    asked, events = [anyio.Event(), anyio.Event()], []
+
     async def hangs(request):
+        next(event for event in asked if not event.is_set()).set()
         await anyio.sleep_forever()
 
-    text = "name: late\nbudget: {calls: 2}\nagents:\n  - {name: a, model: m, timeout_seconds: 0.05}\n"
-    path = project_of(tmp_path, text)
-    events = []
+    path = project_of(tmp_path, many(1, "budget: {calls: 2}"))
     async with Orchestrator(tmp_path, providers={"scripted": Scripted(hangs)}) as orchestrator:
-        run_id = (await orchestrator.invoke(path, "hi", observers=[events.append])).run_id
+        runs = orchestrator.runs
+        for each, work in zip(
+            asked,
+            (
+                lambda: orchestrator.invoke(path, "hi", observers=[events.append]),
+                lambda: orchestrator.resume(runs.find("last").run_id),
+            ),
+            strict=True,
+        ):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(work)
+                await each.wait()
+                tasks.cancel_scope.cancel()
         (given_up,) = [event.what for event in events if event.what.type == "model_cancelled"]
-        assert (given_up.agent, given_up.call, given_up.sent) == ("a", 1, True)
-        (kept,) = [each for each in orchestrator.runs.export(run_id) if each["record"] == "call"]
-        assert (kept["status"], kept["response"], kept["error"]) == ("cancelled", None, None)
-        again = await orchestrator.resume(run_id)
-        assert again.agents["a"].cause.kind == "deadline_passed"
-        spent = await orchestrator.resume(run_id)
-    assert (spent.ended_by.kind, orchestrator.runs.find(run_id).calls) == ("budget_spent", 2)
-    total = orchestrator.runs.costs(("model",)).total
+        assert (given_up.agent, given_up.call, given_up.sent) == ("a0", 1, True)
+        kept = [each for each in runs.export("last") if each["record"] == "call"]
+        assert [(each["status"], each["response"], each["error"]) for each in kept] == [
+            ("cancelled", None, None)
+        ] * 2
+        spent = await orchestrator.resume(runs.find("last").run_id)
+    assert (spent.ended_by.kind, runs.find("last").calls) == ("budget_spent", 2)
+    total = runs.costs(("model",)).total
     assert (total.calls, total.failed, total.cost_usd) == (2, 0, None)
 
 
