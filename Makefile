@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench torture lock clean
+.PHONY: demo test test-all lint bench torture lock clean
 
 demo: .venv/.run-ready
 	$(BIN)/llm-orc invoke quickstart "Mia starts with 34 cards. She buys 33 more cards. Then she buys 2 jars \
@@ -10,6 +10,10 @@ demo: .venv/.run-ready
 
 # The suite starts hundreds of processes; where Python may not write bytecode, each would compile the package anew.
 test: .venv/.dev-ready
+	$(BIN)/python -m compileall -q llm_orc
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
+
+test-all: .venv/.dev-ready
 	$(BIN)/python -m compileall -q llm_orc
 	$(BIN)/python -m pytest -n auto --dist worksteal
 

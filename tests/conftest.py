@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,12 @@ from tests.servers.faulty import FaultyServer, serving
 # How long an example takes depends on what else the machine does.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Tests wait for servers, browsers and processes about half of their time."""
+    cores = os.cpu_count() or 1
+    return min(2 * cores, max(cores, 8))
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,8 @@ import pytest
 
 from tests.providers.gguf_file import write_random_gguf
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from llm_orc.answers.equivalence import classes, key, same
 from llm_orc.answers.extraction import EXTRACTORS
 
+pytestmark = pytest.mark.slow
+
 ALIKE = [
     ("1,000", "1e3"), ("1000.0", "1 000"), ("1{,}000", "1000"), ("2\u202f000", "2000"), ("٤٢", "42"),
     ("1/2", "50%"), (r"\frac12", "0.5"), (r"\dfrac{1}{2}", "0.50"), ("½", "0.5"), ("1 1/2", "1.5"),

@@ -52,6 +52,7 @@ def invoked(project: CommandLine) -> None:
     assert project("invoke", "e.yaml", "hi").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_project_in_order_has_no_failures(project):
     invoked(project)
     done = project("doctor")

@@ -16,6 +16,8 @@ from tests.optimize.projects import colour_rows
 
 from .command_line import CommandLine
 
+pytestmark = pytest.mark.slow
+
 SOLVE = """\
 name: solve
 agents:

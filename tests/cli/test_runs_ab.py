@@ -8,6 +8,8 @@ import pytest
 
 from .command_line import CommandLine, agent, failing
 
+pytestmark = pytest.mark.slow
+
 WORDINGS = [{"name": "control"}, {"name": "polite", "prompt": "Please: {{ input }}"}]
 
 

@@ -32,6 +32,7 @@ from tests.servers.otlp import collecting
 from .blocks import PAGES, ROOT, Block, blocks
 
 SET_UP = ("git clone ", "make ")
+LONG = re.compile(r"^llm-orc (bench|optimize|eval|doctor|calibrate) ", re.MULTILINE)
 
 
 @cache
@@ -64,7 +65,11 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("block", blocks("sh"), ids=str)
+@pytest.mark.parametrize(
+    "block",
+    [pytest.param(each, marks=[pytest.mark.slow] * bool(LONG.search(each.text))) for each in blocks("sh")],
+    ids=str,
+)
 def test_every_command_runs(block: Block, project: Path, faulty_server: FaultyServer):
     server = faulty_server.openai_url.removesuffix("/v1") if block.needs == "ollama" else ""
     with collecting() if block.needs == "otlp" else nullcontext() as collector:

@@ -13,6 +13,8 @@ from llm_orc.graph.layout import lay_out
 from tests.dags import dags, ragged_dag
 from tests.drawings import crossings_seen, drawn, plain_crossings, uniform_dag
 
+pytestmark = pytest.mark.slow
+
 unhurried = settings(deadline=None, max_examples=30)
 LARGE = [
     *[uniform_dag(12, 18, seed) for seed in range(10)],

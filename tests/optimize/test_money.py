@@ -24,6 +24,8 @@ from llm_orc.providers.scripted import Scripted
 
 from .projects import LABELS, colour_rows, follows_examples, in_project, optimized
 
+pytestmark = pytest.mark.slow
+
 Reply = Callable[[Request], "str | Completion | OrcError | Awaitable[str]"]
 PRICED = "models: {dear: {provider: scripted, name: m, price: {input: 1000, output: 1000}}}\n"
 

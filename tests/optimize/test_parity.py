@@ -13,6 +13,8 @@ from llm_orc.orchestrator.optimized import write_in_place
 
 from .projects import Json, in_project, optimized, recording
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "\tTab,  two blanks \r\nCRLF,\u2028a line\u2029 break, 🦜 {x} {{ input }} ---\n  - yes: null #"
 NEW = "Say magic.\n\t- {tab} and 🦜\u2028 {{ x }}\n\n  'quotes' \"too\": #\n\n\n  end"
 ENSEMBLE = """\

@@ -22,6 +22,8 @@ from llm_orc.providers.scripted import Scripted
 from .projects import colour_rows, in_project, optimized
 from .test_search import PAIR, by_wording
 
+pytestmark = pytest.mark.slow
+
 NAMES = """\
 name: class
 inputs: {copy: {type: string}, 2nd: {type: string}}

@@ -17,6 +17,8 @@ from llm_orc.providers.scripted import Scripted
 
 from .projects import LABELS, Json, colour_rows, follows_examples, in_project, optimized
 
+pytestmark = pytest.mark.slow
+
 MODEL = "{provider: scripted, name: m}"
 PAIR = f"""\
 name: pair

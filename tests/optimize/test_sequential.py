@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from llm_orc.optimize.sequential import Betting
 
+pytestmark = pytest.mark.slow
+
 
 def after(differences: list[float]) -> Betting:
     """Until it is decided."""

@@ -20,6 +20,8 @@ from .cases import row
 from .projects import LABELS, colour_rows, in_project
 from .test_search import colours, outcome
 
+pytestmark = pytest.mark.slow
+
 TWO = """\
 name: two
 agents:

@@ -23,6 +23,8 @@ from llm_orc.optimize.statistics import (
     sign_flip,
 )
 
+pytestmark = pytest.mark.slow
+
 SCORES = st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=9)
 
 

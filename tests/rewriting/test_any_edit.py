@@ -23,6 +23,8 @@ from tests.rewriting.generated import generated
 from tests.rewriting.shapes import SHAPES
 from tests.rewriting.texts import HOSTILE, PIECES
 
+pytestmark = pytest.mark.slow
+
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
 texts |= st.sampled_from(HOSTILE) | st.lists(st.sampled_from(PIECES), max_size=20).map("".join)
 shapes = [text for name, text in SHAPES.items() if name != "files"]

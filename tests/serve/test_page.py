@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
 from selenium.webdriver.common.keys import Keys
 
 from tests.cli.command_line import agent, appeared, failing, gate, script
@@ -12,6 +13,8 @@ from tests.cli.command_line import agent, appeared, failing, gate, script
 from .browser import Browser
 from .seen import BLOCKED, asks, card, catalogue, figures, last_run
 from .server import Server, serving
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_run_is_watched_live(project, server: Server, browser: Browser):
