@@ -23,8 +23,8 @@ ASK_SEVERAL = frozenset({"cascade", "debate", "moa", "mux", "vote"})
 _NOT_A_WORD = re.compile(r"[^A-Za-z0-9_]")
 
 
-class OutputSchema(Protocol):
-    """A compiled `output_schema`."""
+class Schema(Protocol):
+    """A compiled JSON Schema."""
 
     @property
     def schema(self) -> JsonObject: ...
@@ -77,7 +77,7 @@ class Llm:
     nearest: Nearest | None = None
     variants: tuple[Variant, ...] = ()
     strategy: StrategySpec = StrategySpec()
-    output_schema: OutputSchema | None = None
+    output_schema: Schema | None = None
     output_format: Literal["text", "json"] = "text"
     fallbacks: tuple[Model, ...] = ()
     task: TaskKind | None = None
@@ -250,7 +250,8 @@ class RoutingSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ensemble:
-    """A checked ensemble; running never changes it. `inputs` maps input names to JSON Schemas.
+    """A checked ensemble; running never changes it. `inputs` maps input names to JSON Schemas, and `checks`
+    those that ask for more than text to the same, compiled.
 
     `outputs` are the agents whose outputs are the run's: the one that `output` names, or those that
     nothing depends on. `source` is the file it came from, "" when there is none, and `files` are the texts
@@ -262,6 +263,7 @@ class Ensemble:
     agents: Mapping[str, Agent]
     outputs: tuple[str, ...]
     inputs: Mapping[str, JsonObject] = field(default_factory=lambda: {"input": {"type": "string"}})
+    checks: Mapping[str, Schema] = field(default_factory=dict, compare=False, repr=False)
     default_task: str | JsonObject | None = None
     description: str = ""
     schedule: Literal["eager", "layered"] | None = None

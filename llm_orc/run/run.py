@@ -30,6 +30,7 @@ from llm_orc.run.routing import Routing, successors_in
 from llm_orc.run.scheduler import Scheduler
 from llm_orc.run.stream import EventStream
 from llm_orc.run.treatment import Treatment
+from llm_orc.run.view import accepted
 from llm_orc.run.wordings import Wordings
 
 DEEPEST = 10
@@ -145,7 +146,9 @@ async def run_nested(
             ensemble.budget, f"ensemble {ensemble.name!r}", warn, can_resume=around.calls.can_resume
         )
         seconds = min(filter(None, (seconds, ensemble.budget.seconds)), default=None)
-    scheduler, _ = prepare(ensemble, inputs, around, within, attempt.purses.and_also(purse))
+    scheduler, _ = prepare(
+        ensemble, accepted(ensemble, inputs), around, within, attempt.purses.and_also(purse)
+    )
     try:
         with anyio.move_on_after(seconds) as limit:
             await scheduler.drive()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from llm_orc.domain.ensemble import Agent, Ensemble, FanOut, variable_name
@@ -111,11 +112,13 @@ def sub_inputs(ensemble: Ensemble, view: View, composed: str) -> JsonObject:
     """The inputs of an ensemble that runs as an agent. Raises `FlowFailed` for one that nothing provides.
 
     Its only input is the agent's own, or the composed text where there is none of its own; several are
-    taken by name, from the agent's input if that is an object, else from inputs and dependencies.
+    taken by name, from the agent's input if that is an object, else from inputs and dependencies. An only
+    input that is no text is no composed one either.
     """
     if len(ensemble.inputs) == 1:
-        name = next(iter(ensemble.inputs))
-        return {name: composed if view.composed_from else view.own}
+        ((name, schema),) = ensemble.inputs.items()
+        is_text = schema.get("type", "string") == "string"
+        return {name: composed if is_text and view.composed_from else _value(name, view, is_text=is_text)}
     own = parsed(view.own)
     named = {**view.variables(), **(own if isinstance(own, Mapping) else {})}
     found: dict[str, JsonValue] = {}
@@ -127,6 +130,35 @@ def sub_inputs(ensemble: Ensemble, view: View, composed: str) -> JsonObject:
         else:
             raise FlowFailed(f"ensemble {ensemble.name!r} needs the input {name!r}")
     return found
+
+
+def _value(name: str, view: View, *, is_text: bool) -> JsonValue:
+    if is_text or view.narrowed:
+        return view.own
+    variables = view.variables()
+    if name in variables:
+        return variables[name]
+    return next(iter(view.composed_from.values())) if len(view.composed_from) == 1 else view.own
+
+
+def accepted(ensemble: Ensemble, inputs: JsonObject) -> JsonObject:
+    """The inputs of an ensemble that runs as an agent, JSON in a text read where no text is wanted.
+
+    Raises `FlowFailed` for one that does not satisfy its schema.
+    """
+    checked = dict(inputs)
+    for name, check in ensemble.checks.items():
+        value, is_text = checked[name], check.schema.get("type") == "string"
+        if is_text and not isinstance(value, str):
+            continue  # any value will do for a text
+        faults = check.faults(value)
+        if faults and isinstance(value, str) and not is_text:
+            with suppress(ValueError):
+                checked[name] = parse_json(value)
+            faults = check.faults(checked[name])
+        if faults:
+            raise FlowFailed(f"input {name!r} of ensemble {ensemble.name!r}: {'; '.join(faults[:3])}")
+    return checked
 
 
 def input_text(inputs: JsonObject) -> JsonValue:

@@ -15,7 +15,7 @@ from llm_orc.spec.agent import read_agent
 from llm_orc.spec.catalogue import resolve_model, resolve_profile
 from llm_orc.spec.dependencies import check_cycles, check_names, outputs
 from llm_orc.spec.document import ReadText, read, read_text
-from llm_orc.spec.json_schema import as_schema, schema_faults
+from llm_orc.spec.json_schema import CheckedSchema, as_schema, schema_faults
 from llm_orc.spec.library import FileLibrary
 from llm_orc.spec.locate import find_project
 from llm_orc.spec.policy import read_budget
@@ -104,12 +104,13 @@ def _ensemble(scope: Scope, source: str) -> Ensemble:
     agents = _agents(scope)
     needs = {name: agent.depends_on for name, agent in agents.items()}
     check_cycles(scope, needs)
-    schedule = fields.optional_text(data, "schedule")
+    schedule, inputs = fields.optional_text(data, "schedule"), _inputs(scope)
     return Ensemble(
         name=fields.text(data, "name"),
         agents=agents,
         outputs=outputs(scope, needs),
-        inputs=_inputs(scope),
+        inputs=inputs,
+        checks={name: CheckedSchema(schema) for name, schema in inputs.items() if schema != _TEXT},
         default_task=_default_task(data.get("default_task")),
         description=fields.text(data, "description"),
         schedule=_schedule(schedule),

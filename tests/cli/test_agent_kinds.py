@@ -76,6 +76,36 @@ def test_an_ensemble_that_misses_an_input_says_which(llm_orc):
     assert (done.returncode, done.stderr) == (1, "error: agent 'part': ensemble 'e' needs the input 'text'\n")
 
 
+NUMBER = {"n": {"type": "integer", "maximum": 9}}
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ("7", ""),
+        ("70", "error: agent 'part': input 'n' of ensemble 'e': expected at most 9, got the number 70\n"),
+        (
+            "many",
+            "error: agent 'part': input 'n' of ensemble 'e': expected a whole number, got text 'many'\n",
+        ),
+    ],
+)
+def test_what_an_ensemble_is_given_satisfies_its_schema(llm_orc, made, said):
+    llm_orc.ensemble(agent("inner", prompt="{{ n + 1 }}"), file="part.yaml", inputs=NUMBER)
+    part = {"name": "part", "ensemble": "part.yaml", "depends_on": ["n"], "input_scope": "dependencies"}
+    done = invoke(llm_orc, agent("n", made), part)
+    assert (done.stdout, done.stderr) == ("" if said else "8\n", said)
+
+
+def test_what_a_loop_carries_satisfies_the_schema_of_its_body(llm_orc):
+    llm_orc.ensemble(
+        agent("inner", '{"n": "many"}'), file="part.yaml", inputs={**NUMBER, "m": {"default": 1}}
+    )
+    loop = {"body": "part.yaml", "until": "false", "max_iterations": 3, "carry": ["n"]}
+    done = invoke(llm_orc, {"name": "turns", "loop": loop}, inputs={"n": {"type": "integer"}}, text="1")
+    assert "agent 'turns': input 'n' of ensemble 'e': expected a whole number" in done.stderr
+
+
 def test_an_ensemble_runs_once_per_item(llm_orc):
     llm_orc.ensemble(agent("inner", prompt="<{{ input }}>"), file="part.yaml")
     part = {"name": "part", "ensemble": "part.yaml", "depends_on": ["list"], "fan_out": True}
