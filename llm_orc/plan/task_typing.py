@@ -13,7 +13,7 @@ import zlib
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import cast
 
@@ -81,6 +81,7 @@ def complexity(level: Level, steps: int, *, world: bool, code: bool) -> float:
     return 0.3 * high + 0.3 * min(steps / 10, 1.0) + 0.2 * world + 0.2 * code
 
 
+@lru_cache(maxsize=1_024)
 def classified(text: str) -> tuple[TaskKind, float]:
     """The likeliest kind and its probability. A text without words counts as a complex question."""
     kinds, scale, biases, weights = _model()

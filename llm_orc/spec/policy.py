@@ -6,9 +6,14 @@ from llm_orc.domain.json import JsonObject, JsonValue
 from llm_orc.domain.policy import Budget, CacheScope, HostPolicy, Limits, Policy
 from llm_orc.spec import fields
 
+_KEYS = frozenset({"retries", "call_timeout_seconds", "cache"})
+_UNSAID = Policy()
+
 
 def read_policy(data: JsonObject) -> Policy:
     """What `retries`, `call_timeout_seconds` and `cache` say."""
+    if _KEYS.isdisjoint(data):
+        return _UNSAID
     given = data.get("retries")
     retries: JsonObject = given if isinstance(given, dict) else {"max": given}
     return Policy(
