@@ -14,7 +14,7 @@ from yaml import events
 
 from llm_orc.domain.json import JsonValue
 from llm_orc.errors import InvalidFile, Problem
-from llm_orc.spec.places import Places
+from llm_orc.spec.line_breaks import StandIns
 from llm_orc.spec.redaction import redacted, shown
 from llm_orc.spec.scalars import plain_scalar, tagged_scalar
 from llm_orc.spec.syntax_words import syntax_problem
@@ -65,7 +65,7 @@ class Composer:
     def __init__(self, text: str, name: str) -> None:
         self.problems: list[Problem] = []
         self._text = text
-        self._places = Places(text)
+        self._stand_ins = StandIns(text)
         self._name = name
         self._open: list[_Open] = []
         self._anchors: dict[str, Node | None] = {}
@@ -74,7 +74,7 @@ class Composer:
 
     def compose(self) -> Node:
         """The document's root. Raises `InvalidFile` for what cannot be read at all."""
-        loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(self._text)
+        loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(self._stand_ins.text)
         try:
             while True:
                 event = loader.get_event()
@@ -82,7 +82,7 @@ class Composer:
                     break
                 self._take(event)
         except yaml.YAMLError as error:
-            problem = syntax_problem(error, self._text, self._name, self._places)
+            problem = syntax_problem(error, self._text, self._name)
             raise InvalidFile((*self.problems, problem)) from error
         finally:
             loader.dispose()
@@ -104,11 +104,12 @@ class Composer:
     def _scalar(self, event: events.ScalarEvent) -> None:
         node = self._node(event, None)
         node.style = event.style
+        value = self._stand_ins.back(event.value)
         try:
             if event.tag is not None:
-                node.value = tagged_scalar(event.tag, event.value)
+                node.value = tagged_scalar(event.tag, value)
             else:
-                node.value = plain_scalar(event.value) if event.implicit[0] else event.value
+                node.value = plain_scalar(value) if event.implicit[0] else value
         except ValueError as error:
             self._report(node, str(error))
         if event.anchor is not None:
@@ -130,7 +131,7 @@ class Composer:
         done = self._open.pop()
         for merged in done.merges:
             self._merge(done.node, merged)
-        done.node.end_line = self._places.of(event.end_mark)[0]
+        done.node.end_line = _at(event.end_mark)[0]
         if done.anchor is not None:
             self._anchors[done.anchor] = done.node
         self._place(done.node)
@@ -200,8 +201,8 @@ class Composer:
 
     def _node(self, event: events.NodeEvent, value: JsonValue) -> Node:
         self._add(1, event)
-        line, column = self._places.of(event.start_mark)
-        return Node(value, line, column, self._places.of(event.end_mark)[0])
+        line, column = _at(event.start_mark)
+        return Node(value, line, column, _at(event.end_mark)[0])
 
     def _add(self, nodes: int, event: events.Event | None, node: Node | None = None) -> None:
         self._count += nodes
@@ -215,7 +216,7 @@ class Composer:
 
     def _refuse(self, event: events.Event, message: str, hint: str = "") -> NoReturn:
         """What follows cannot be read."""
-        raise InvalidFile((*self.problems, self._problem(*self._places.of(event.start_mark), message, hint)))
+        raise InvalidFile((*self.problems, self._problem(*_at(event.start_mark), message, hint)))
 
     def _report(self, node: Node, message: str, hint: str = "") -> None:
         self.problems.append(self._problem(node.line, node.column, message, hint))
@@ -224,3 +225,8 @@ class Composer:
         return Problem(
             file=self._name, line=line, column=column, message=redacted(message), hint=redacted(hint)
         )
+
+
+def _at(mark: Any) -> tuple[int, int]:  # noqa: ANN401 - one of two classes of PyYAML
+    """Line and column, from 1."""
+    return mark.line + 1, mark.column + 1

@@ -13,6 +13,8 @@ from typing import Any, Literal
 import yaml
 from yaml import events
 
+from llm_orc.spec.line_breaks import StandIns
+
 _PROPERTY = re.compile(r"!<[^>]*>|[&!][^\s,\[\]{}]*")
 _SPACE = re.compile(r"(?:\s+|(?<=\s)#[^\r\n]*)*")
 _BREAK = re.compile(r"\r\n|\n|\r")
@@ -61,7 +63,8 @@ class Span:
 
 def spans(text: str) -> Span:
     """The tree of a text that is known to hold one document. The line ends are those of the file."""
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    stand_ins = StandIns(text)
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(stand_ins.text)
     anchors: dict[str, Span] = {}
     open_: list[tuple[Span, list[Span]]] = [(Span("sequence", 0, 0, 0, 0), [])]
     try:
@@ -71,7 +74,7 @@ def spans(text: str) -> Span:
                 _close(node, children, _extent(event)[1])
                 open_[-1][1].append(node)
             elif isinstance(event, events.NodeEvent):
-                node = _node(text, event)
+                node = _node(text, event, stand_ins)
                 _anchor(node, anchors)
                 if node.kind in ("mapping", "sequence"):
                     open_.append((node, []))
@@ -132,7 +135,7 @@ def block_indent(text: str, node: Span) -> int | None:
     return len(first) - len(first.lstrip(" "))
 
 
-def _node(text: str, event: events.NodeEvent) -> Span:
+def _node(text: str, event: events.NodeEvent, stand_ins: StandIns) -> Span:
     outer, end = _extent(event)
     if isinstance(event, events.AliasEvent):
         return Span("alias", outer, outer, end, end, value=str(event.anchor))
@@ -142,7 +145,8 @@ def _node(text: str, event: events.NodeEvent) -> Span:
         start = space.end() if space else found.end()
     anchor = event.anchor or ""
     if isinstance(event, events.ScalarEvent):
-        node = Span("scalar", outer, start, end, end, event.style or "", anchor, event.value)
+        value = stand_ins.back(event.value)
+        node = Span("scalar", outer, start, end, end, event.style or "", anchor, value)
         if node.is_block:
             _trim(text, node)
         return node

@@ -5,7 +5,6 @@ from __future__ import annotations
 import yaml
 
 from llm_orc.errors import Problem
-from llm_orc.spec.places import Places
 
 _WORDS = {
     "mapping values are not allowed": ("a ':' is not expected here", "put text that contains ': ' in quotes"),
@@ -24,7 +23,7 @@ _WORDS = {
 }  # fmt: skip
 
 
-def syntax_problem(error: yaml.YAMLError, text: str, name: str, places: Places) -> Problem:
+def syntax_problem(error: yaml.YAMLError, text: str, name: str) -> Problem:
     """The problem that an error of the YAML parser stands for."""
     mark = getattr(error, "problem_mark", None)
     if mark is None:
@@ -34,7 +33,7 @@ def syntax_problem(error: yaml.YAMLError, text: str, name: str, places: Places) 
     if opened is not None and "end of stream" in said:
         mark = opened
     lines = text.rstrip().split("\n")
-    line, column = places.of(mark)
+    line, column = mark.line + 1, mark.column + 1
     if line > len(lines):
         line, column = len(lines), len(lines[-1]) + 1
     message, hint = _in_words(said, lines[line - 1][column - 1 : column])
