@@ -182,7 +182,10 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("odd", ["\x85", "\u2028", "\u2029"])
 def test_what_ends_lines_in_yaml_1_1_alone_is_text(odd: str) -> None:
-    written = f'"{odd}": "x {odd} y"\nbare: x{odd}y # a comment{odd}with: one\nblock: |\n  x{odd}y\nescaped: "\\L"\n'
+    written = (
+        f'"{odd}": "x {odd} y"\nbare: x{odd}y # a comment{odd}with: one\nblock: |\n  x{odd}y\n'
+        'escaped: "\\L"\n'
+    )
 
     assert parse(written, "f").value == {
         odd: f"x {odd} y", "bare": f"x{odd}y", "block": f"x{odd}y\n", "escaped": "\u2028"
