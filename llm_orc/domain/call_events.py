@@ -74,7 +74,7 @@ class ModelFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCancelled:
-    """A call was given up before it was answered: nobody needs the answer any more, or its time is over.
+    """A call was given up before it was answered: its agent's time is over, or the run ends.
     `sent`: the server was asked, and may charge for it."""
 
     type: ClassVar[str] = "model_cancelled"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from secrets import token_hex
@@ -55,6 +55,11 @@ class Recorder(Protocol):
 
     @property
     def run_id(self) -> str: ...
+
+    @property
+    def brought_nothing(self) -> Mapping[str, int]:
+        """By agent, the calls of earlier attempts that were sent and not answered."""
+        ...
 
     @property
     def attempt(self) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from llm_orc.domain.json import JsonObject
+from llm_orc.errors import UsageFailed
 from llm_orc.spec.locate import records_path
 from llm_orc.spec.settings import Settings
 
@@ -27,7 +28,12 @@ class Recording:
 
     def path(self, settings: Settings) -> Path:
         """Where runs are recorded: where the settings say, in the project, or among the user's data."""
-        return Path(settings.runs).expanduser() if settings.runs else records_path(self._project)
+        if settings.runs is None:
+            return records_path(self._project)
+        path = Path(settings.runs).expanduser()
+        if not path.name:
+            raise UsageFailed(f"runs: {settings.runs!r} is not a file", hint="name one: --runs PATH")
+        return path
 
     def place(self, settings: Settings) -> Path | None:
         """Where new runs are recorded, None where they are not."""

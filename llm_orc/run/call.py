@@ -81,7 +81,7 @@ class Call:
                 ))  # fmt: skip
             elif has_waited:
                 self.told(Queued(seconds=waited))
-            self._is_sent = False
+            self._is_sent, self.failed_with = False, None
             try:
                 completion = await send()
             except BaseException as error:

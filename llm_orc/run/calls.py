@@ -21,7 +21,7 @@ from llm_orc.domain.usage import Usage
 from llm_orc.errors import BudgetSpent, OrcError
 from llm_orc.run.answer_cache import AnswerCache
 from llm_orc.run.attempt import Attempt, cause_of
-from llm_orc.run.budget import Expectations, cost_of, taken_by
+from llm_orc.run.budget import Amount, Expectations, cost_of, taken_by
 from llm_orc.run.call import Call
 from llm_orc.run.gate import Gate
 from llm_orc.run.stream import EventStream
@@ -41,6 +41,7 @@ class Calls:
     recorder: Recorder | None = None
     can_resume: bool = False
     expectations: Expectations = field(default_factory=Expectations)
+    _counted: set[tuple[str, str]] = field(default_factory=set)
 
     async def complete(self, request: Request, attempt: Attempt, policy: Policy) -> Completion:
         """The answer of a model. Raises `ProviderFailed`, `DeadlinePassed` and `BudgetSpent`."""
@@ -65,6 +66,15 @@ class Calls:
             call.count(completion, 0.0, "cache")
             call.tell(completion, 0.0, "cache")
         return completion
+
+    def brought_nothing(self, agent: str, budget: str) -> Amount:
+        """What earlier attempts at the run took for calls without an answer, of an agent or of those within
+        it: each `budget` of it is told once, since nobody knows of which execution they were."""
+        if self.recorder is None or (agent, budget) in self._counted:
+            return Amount()
+        self._counted.add((agent, budget))
+        found = self.recorder.brought_nothing.items()
+        return Amount(calls=sum(calls for name, calls in found if f"{name}/".startswith(f"{agent}/")))
 
     def policy_of(self, agent: Agent) -> Policy:
         """How the agent's calls are treated."""
@@ -119,7 +129,10 @@ class Calls:
             await self._failed(call, error)
             raise
         except anyio.get_cancelled_exc_class():
-            if completion is None and call.number:
+            if completion is None and call.failed_with is not None:
+                # While it waited for another attempt.
+                await self._failed(call, call.failed_with)
+            elif completion is None and call.number:
                 await self._given_up(call)
             raise
         finally:
@@ -130,7 +143,8 @@ class Calls:
     async def _failed(self, call: Call, error: OrcError) -> None:
         took, cause = perf_counter() - call.began, cause_of(error)
         if self.recorder is not None:
-            await self.recorder.record(call.ended(error=cause, duration_s=took))
+            with anyio.CancelScope(shield=True):
+                await self.recorder.record(call.ended(error=cause, duration_s=took))
         self.emit(ModelFailed(
             agent=call.attempt.name, call=call.number, model=call.request.model.name, cause=cause,
             duration_s=took,

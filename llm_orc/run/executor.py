@@ -95,6 +95,7 @@ class Executor:
                 agent.budget, "", lambda said: self._warn(name, f"agent {name!r}: {said}"),
                 can_resume=self._around.calls.can_resume,
             )  # fmt: skip
+            purse.count(self._around.calls.brought_nothing(name, "its own"))
         attempt = Attempt(agent, name, self._purses.and_also(purse))
         try:
             view = view_of(agent, self._inputs, outcomes)

@@ -112,6 +112,7 @@ class RunRecorder:
         self.attempt = past.attempt
         self.last_seq = past.last_seq
         self.spent = past.spent
+        self.brought_nothing = past.brought_nothing
         self._past = past
         self._writer = writer
         self._rows = rows

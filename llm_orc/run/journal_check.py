@@ -23,6 +23,12 @@ _CHECKSUMS: tuple[tuple[str, Callable[..., int]], ...] = (
     ("SELECT checksum, json FROM requests", checksum_of),
     ("SELECT checksum, json FROM events", checksum_of),
 )
+_UNASKED = """
+    SELECT 1 FROM calls LEFT JOIN requests ON requests.run = calls.run AND requests.key = calls.key
+    WHERE calls.kind = 'model' AND requests.id IS NULL LIMIT 1
+"""
+"""A call whose request is gone."""
+
 _ROWS = 1_000
 """Rows between two looks at the clock."""
 _STEPS = 10_000
@@ -80,6 +86,8 @@ def files_of(path: Path) -> list[Path]:
 
 def _is_what_was_written(database: sqlite3.Connection, path: Path, until: float) -> bool:
     """The same for what SQLite cannot know: texts by their checksums."""
+    if database.execute(_UNASKED).fetchone() is not None:
+        raise damaged(path)
     for query, check in _CHECKSUMS:
         for number, (kept, *given) in enumerate(database.execute(query)):
             if kept is not None and kept != check(*given):

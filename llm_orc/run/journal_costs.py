@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from llm_orc.domain.json import JsonObject
@@ -42,7 +42,9 @@ _SINCE = """
         AND NOT (runs.run = ? AND calls.attempt = ?)
 """
 _EVENTS = """
-    SELECT events.run, runs.ensemble, events.agent, events.json FROM events JOIN runs ON runs.id = events.run
+    SELECT events.run, runs.ensemble, events.agent, events.json, (
+        SELECT max(number) FROM attempts WHERE attempts.run = events.run AND attempts.started_at <= events.ts
+    ) FROM events JOIN runs ON runs.id = events.run
     WHERE events.type = :type AND (:since IS NULL OR events.ts >= :since)
         AND (:ensemble IS NULL OR runs.ensemble = :ensemble)
         AND (events.json LIKE :one OR events.json LIKE :other)
@@ -145,7 +147,11 @@ class _Cascade:
     """What events say of an agent's cascades: their last model, and how often that was not asked."""
 
     last: str
-    stops: int = 0
+    by_attempt: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def stops(self) -> int:
+        return max(self.by_attempt.values(), default=0)
 
 
 class _Savings:
@@ -162,7 +168,7 @@ class _Savings:
     def caching(self) -> Saving:
         """What the same requests cost when they were paid, else what the model's calls cost on average."""
         known: Counter[tuple[_Agent, str]] = Counter()
-        for agent, event in self._events("model_answered", '%"source":"cache"%'):
+        for agent, event, _ in self._events("model_answered", '%"source":"cache"%'):
             if event.get("source") == "cache":
                 known[agent, str(event["model"])] += 1
         paid: dict[bytes, float | None] = dict(self._database.execute(_PAID).fetchall()) if known else {}
@@ -176,20 +182,22 @@ class _Savings:
 
     def of_strategies(self) -> tuple[Saving, Saving]:
         """Samples that were not drawn, and models of cascades that were not asked."""
-        undrawn: Counter[_Agent] = Counter()
+        # Each attempt at a run tells again what those before did.
+        undrawn: dict[_Agent, Counter[int]] = defaultdict(Counter)
         cascades: dict[_Agent, _Cascade] = {}
-        for agent, event in self._events("strategy_step", '%"saved":%', '%"unasked":%'):
+        for agent, event, attempt in self._events("strategy_step", '%"saved":%', '%"unasked":%'):
             detail = event.get("detail")
             if not isinstance(detail, dict):
                 continue
             saved, unasked = detail.get("saved"), detail.get("unasked")
             if isinstance(saved, int):
-                undrawn[agent] += saved
+                undrawn[agent][attempt] += saved
             if isinstance(unasked, list) and unasked:
                 cascade = cascades.setdefault(agent, _Cascade(str(unasked[-1])))
-                cascade.stops += event.get("step") == "accepted"
+                cascade.by_attempt[attempt] += event.get("step") == "accepted"
+        most = {agent: max(found.values()) for agent, found in undrawn.items()}
         return (
-            _saving("early_stopping", [(self._of_samples(each, n), n) for each, n in undrawn.items()]),
+            _saving("early_stopping", [(self._of_samples(each, n), n) for each, n in most.items()]),
             _saving("cascading", [(self._of_cascade(a, each), each.stops) for a, each in cascades.items()]),
         )
 
@@ -216,12 +224,12 @@ class _Savings:
             (self._of_models[asked],) = self._database.execute(_MODEL_COST, asked).fetchone()
         return self._of_models[asked]
 
-    def _events(self, kind: str, one: str, other: str = "") -> Iterator[tuple[_Agent, JsonObject]]:
-        """Those of a kind whose text has one of two pieces in it: few of many."""
+    def _events(self, kind: str, one: str, other: str = "") -> Iterator[tuple[_Agent, JsonObject, int]]:
+        """Those of a kind whose text has one of two pieces in it, few of many, each with its attempt."""
         given = {**self._chosen, "type": kind, "one": one, "other": other}
-        for run, ensemble, agent, text in self._database.execute(_EVENTS, given):
+        for run, ensemble, agent, text, attempt in self._database.execute(_EVENTS, given):
             try:
-                yield _Agent(run, ensemble, agent), json.loads(text)
+                yield _Agent(run, ensemble, agent), json.loads(text), attempt or 1
             except ValueError as error:
                 raise damaged(self._path) from error
 

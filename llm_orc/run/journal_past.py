@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import time
@@ -36,17 +36,25 @@ _IDLE = """
     WHERE began.run = ? AND began.type = 'run_started'
 """
 
+_SENT = """
+    SELECT agent, total(type = 'model_called')
+        - total(type = 'model_cancelled' AND json LIKE '%"sent":false%')
+    FROM events WHERE run = ? AND type IN ('model_called', 'model_cancelled') GROUP BY agent
+"""
+
 Named = tuple[str, bytes]
 
 
 @dataclass(slots=True, kw_only=True)
 class Past:
-    """`answers` and `works` are what was kept, as JSON, by agent and key, the oldest first."""
+    """`answers` and `works` are what was kept, as JSON, by agent and key, the oldest first. `brought_nothing`
+    counts calls that were sent and not answered, by agent."""
 
     row: int = 0
     attempt: int = 1
     last_seq: int = 0
     spent: Spent = Spent()
+    brought_nothing: Counter[str] = field(default_factory=Counter)
     answers: dict[Named, deque[str]] = field(default_factory=dict)
     works: dict[Named, deque[str]] = field(default_factory=dict)
     calls: list[tuple[str, bytes, bool]] = field(default_factory=list)
@@ -70,7 +78,9 @@ def taken_up(database: sqlite3.Connection, run_id: str, path: Path) -> Past | Or
             f"run {run_id} is still running (process {process.split()[1]})", hint="end it first, or wait"
         )
     past = Past(row=row, attempt=number + 1)
-    usage, cost, calls = Usage(), 0.0, 0
+    usage, cost = Usage(), 0.0
+    answered_of: Counter[str] = Counter()
+    sent_of: Counter[str] = Counter()
     for agent, key, kind, ended, response, check, read, written, usd in database.execute(_CALLS, (row,)):
         if checksum(agent, key, response) != check:
             raise damaged(path)
@@ -79,12 +89,17 @@ def taken_up(database: sqlite3.Connection, run_id: str, path: Path) -> Past | Or
             continue
         answered = ended in ("answered", "cached")
         past.calls.append((agent, key, answered))
-        calls += ended != "cached"
+        sent_of[agent] += ended != "cached"
+        answered_of[agent] += ended == "answered"
         usage += Usage(input_tokens=read, output_tokens=written)
         cost += usd or 0.0
         if answered:
             past.answers.setdefault((agent, key), deque()).append(response)
-    past.spent = Spent(usage=usage, cost_usd=cost, calls=calls)
+    # What was under way when a process was killed has no end.
+    for agent, sent in database.execute(_SENT, (row,)):
+        sent_of[agent] = max(sent_of[agent], int(sent))
+    past.brought_nothing = sent_of - answered_of
+    past.spent = Spent(usage=usage, cost_usd=cost, calls=sent_of.total())
     (last,) = database.execute("SELECT max(seq) FROM events WHERE run = ?", (row,)).fetchone()
     past.last_seq = last or 0
     now = time()

@@ -19,7 +19,8 @@ from llm_orc.run.journal_work import Worked
 from llm_orc.run.processes import has_ended
 
 CALLS = """
-    SELECT calls.*, requests.json AS request, requests.checksum AS request_checksum FROM calls
+    SELECT calls.*, requests.id AS asked, requests.json AS request, requests.checksum AS request_checksum
+    FROM calls
     LEFT JOIN requests ON requests.run = calls.run AND requests.key = calls.key
 """
 """What `Recorded.call` reads."""
@@ -42,9 +43,9 @@ class Recorded:
     def run(self, database: sqlite3.Connection, row: sqlite3.Row) -> RecordedRun:
         self.check(row["checksum"], *(row[name] for name in GIVEN))
         self.check(row["output_checksum"], row["output"])
-        # The result counts more than calls do; until there is one they are all that is known.
+        # A result is that of one attempt: where there is none, or were several, calls say what was spent.
         counted = row
-        if row["input_tokens"] is None:
+        if row["input_tokens"] is None or row["attempts"] > 1:
             counted = database.execute(_SPENT, (row["id"],)).fetchone()
         (calls,) = database.execute(
             "SELECT count(*) FROM calls WHERE run = ? AND kind = 'model' AND status <> 'cached'", (row["id"],)
@@ -95,7 +96,7 @@ class Recorded:
         )
 
     def call(self, row: sqlite3.Row) -> JsonObject:
-        if checksum(row["agent"], row["key"], row["response"]) != row["checksum"]:
+        if row["asked"] is None or checksum(row["agent"], row["key"], row["response"]) != row["checksum"]:
             raise damaged(self.path)
         self.check(row["request_checksum"], row["request"])
         same = ("agent", "number", "occurrence", "attempt", "model", "status")

@@ -145,6 +145,7 @@ async def run_nested(
         purse = Purse(
             ensemble.budget, f"ensemble {ensemble.name!r}", warn, can_resume=around.calls.can_resume
         )
+        purse.count(around.calls.brought_nothing(attempt.name, ensemble.name))
         seconds = min(filter(None, (seconds, ensemble.budget.seconds)), default=None)
     scheduler, _ = prepare(
         ensemble, accepted(ensemble, inputs), around, within, attempt.purses.and_also(purse)

@@ -155,6 +155,26 @@ def test_runs_lie_in_the_project_or_among_the_users_data_or_where_it_is_said(llm
     assert (llm_orc.folder / "elsewhere" / "ours.db").exists()
 
 
+def test_calls_that_were_under_way_at_a_kill_are_counted_when_the_run_is_resumed(project):
+    project.ensemble(agent("a", wait=60), agent("b", wait=60), budget={"calls": 2})
+    with project.started("invoke", "e.yaml", "hi", "--quiet") as process:
+        while len(lines(project("runs", "events", "last", "--type", "model_called", "--json").stdout)) < 2:
+            assert process.poll() is None
+        process.kill()
+        process.wait()
+    done = project("runs", "resume", "last")
+    assert done.returncode == 3
+    assert "the budget of 2 calls does not allow another call" in done.stderr
+    assert len(lines(project("runs", "events", "last", "--type", "model_called", "--json").stdout)) == 2
+
+
+def test_no_file_is_no_journal(project):
+    for verb in (("invoke", project.ensemble(agent()), "hi"), ("runs", "list"), ("runs", "show", "last")):
+        done = project(*verb, "--runs", "")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == "error: runs: '.' is not a file\nhint: name one: --runs PATH\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_what_was_reported_answered_is_in_the_journal_however_the_run_dies(project, number):
     many = [agent(f"quick{i}", f"answer {i}", wait=0.002 * i) for i in range(100)]

@@ -15,7 +15,7 @@ from llm_orc.domain.completion import Choice, Completion, Message, Request
 from llm_orc.domain.model import Model, Price, Sampling
 from llm_orc.domain.policy import Budget
 from llm_orc.domain.usage import Usage
-from llm_orc.errors import BudgetSpent, UsageFailed
+from llm_orc.errors import BudgetSpent, ServerFailed, UsageFailed
 from llm_orc.providers.scripted import Scripted
 from llm_orc.run.budget import Amount, Expectations, Purse, Purses, taken_by
 from tests.cli.command_line import closed_port
@@ -284,6 +284,37 @@ async def test_an_agent_that_cannot_pay_for_another_attempt_fails(tmp_path, faul
         result = await orchestrator.invoke(path, "hi")
     assert (len(faulty_server.received), result.status) == (2, "failed")
     assert result.agents["a0"].cause.kind == "budget_spent"
+
+
+async def test_an_agents_budget_holds_when_its_run_is_resumed(tmp_path):
+    within = tmp_path / "within.yaml"
+    within.write_text("name: within\nbudget: {calls: 1}\nagents:\n  - {name: inner, model: m}\n")
+    path = project_of(
+        tmp_path,
+        "name: e\nagents:\n  - {name: own, model: m, budget: {calls: 1}, on_failure: skip}\n"
+        "  - {name: around, ensemble: within.yaml}\n",
+    )
+    provider = Scripted([ServerFailed("down")] * 4)
+    async with Orchestrator(tmp_path, providers={"scripted": provider}) as orchestrator:
+        run_id = (await orchestrator.invoke(path, "hi")).run_id
+        first = len(provider.requests)
+        again = await orchestrator.resume(run_id)
+    assert (first, len(provider.requests)) == (2, 2)
+    assert "the budget of 1 call does not allow another call" in again.agents["own"].cause.message
+    assert "the budget of 1 call does not allow another call" in again.agents["around"].cause.message
+
+
+async def test_what_a_server_said_is_kept_when_others_end_the_run(tmp_path, faulty_server, monkeypatch):
+    monkeypatch.delenv("LLM_ORC_RETRIES")
+    monkeypatch.setattr("llm_orc.providers.treated.FIRST_WAIT", 30.0)
+    faulty_server.script(*[Reply(status=500)] * 2)
+    text = many(3, "budget: {calls: 2}")
+    path = project_of(tmp_path, text, config=HASTY, m=served_by(faulty_server.openai_url))
+    async with Orchestrator(tmp_path) as orchestrator:
+        result = await orchestrator.invoke(path, "hi")
+        kept = [each for each in orchestrator.runs.export("last") if each["record"] == "call"]
+    assert (len(faulty_server.received), result.exit_code) == (2, 3)
+    assert [(each["status"], each["error"]["kind"]) for each in kept] == [("failed", "server_failed")] * 2
 
 
 async def test_a_call_that_is_cancelled_is_paid_for(tmp_path, faulty_server):

@@ -100,6 +100,30 @@ async def test_samples_that_were_not_drawn_are_as_dear_as_those_that_were(projec
     assert saved(project, "early_stopping", since=time() + 60) == (0, 0, 0)
 
 
+async def test_what_further_attempts_tell_again_is_not_saved_again(project):
+    climb = {"type": "cascade", "threshold": 0.5}
+    await run(project, agreeing(10), {"name": "b", "models": ["cheap", "dear"], "strategy": climb})
+    ways = [saved(project, "early_stopping"), saved(project, "cascading")]
+    assert [count for count, _, _ in ways] == [7, 1]
+    async with Orchestrator(project, providers={"scripted": Scripted([])}) as orchestrator:
+        for _ in range(2):
+            await orchestrator.resume(orchestrator.runs.find("last").run_id)
+    assert [saved(project, "early_stopping"), saved(project, "cascading")] == ways
+
+
+async def test_what_was_asked_in_other_words_before_was_spent_too(project):
+    second = {"name": "b", "depends_on": ["a"], "prompt": "{{ a }}"}
+    first = {"name": "a", "on_failure": {"default": "none"}}
+    await run(
+        project, first, second,
+        answer=lambda request: Unreachable("gone") if request.messages[-1].content == "hi" else reply("yes"),
+    )  # fmt: skip
+    async with Orchestrator(project, providers={"scripted": Scripted([reply("yes")] * 2)}) as orchestrator:
+        found = orchestrator.runs.find((await orchestrator.resume("last")).run_id)
+    assert (found.calls, found.usage.output_tokens, found.cost_usd) == (4, 30, pytest.approx(3 * CHEAP))
+    assert costs(project).total.cost_usd == pytest.approx(found.cost_usd)
+
+
 async def test_an_answer_from_the_cache_saves_what_it_cost_before(project):
     sure = {"name": "a", "temperature": 0, "cache": "project"}
     for _ in range(3):
