@@ -184,6 +184,18 @@ async def test_one_letter_that_was_changed_is_found(ensemble, tmp_path, table, c
         look_at(path, 5.0)
 
 
+@pytest.mark.parametrize("change", ["DELETE FROM requests WHERE id = 1", "UPDATE requests SET key = x'00'"])
+async def test_a_request_that_is_gone_is_found(ensemble, tmp_path, change):
+    path = tmp_path / "runs.db"
+    await recorded(ensemble, path)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(change)
+    with pytest.raises(JournalFailed, match="it is damaged"):
+        list(Runs(path).export("last"))
+    with pytest.raises(JournalFailed, match="it is damaged"):
+        look_at(path, 5.0)
+
+
 FULL = """
 import resource, sys
 from llm_orc.cli.main import main
