@@ -223,6 +223,11 @@ class Executor:
             try:
                 return await in_time(seconds, partial(self._think, llm, models, messages, wordings, attempt))
             except (ProviderFailed, DeadlinePassed) as error:
+                if not rest and seconds is not None and not attempt.attempts:
+                    raise DeadlinePassed(
+                        f"no call was sent within {seconds:g} s: its turn did not come",
+                        hint="call_held among the events of the run says what it waited for",
+                    ) from error
                 if not rest:
                     raise
                 failed, models, rest = models, rest[0], rest[1:]

@@ -304,6 +304,20 @@ async def test_an_agents_budget_holds_when_its_run_is_resumed(tmp_path):
     assert "the budget of 1 call does not allow another call" in again.agents["around"].cause.message
 
 
+async def test_an_agent_whose_turn_does_not_come_says_so(tmp_path):
+    async def hangs(request):
+        await anyio.sleep_forever()
+
+    path = project_of(
+        tmp_path,
+        "name: e\nbudget: {calls: 1}\nagents:\n  - {name: a, model: m, on_failure: skip, timeout_seconds: 1}\n"
+        "  - {name: b, model: m, timeout_seconds: 0.2}\n",
+    )
+    result, calls, _ = await run(tmp_path, path, hangs)
+    assert (calls, result.agents["b"].cause.kind) == (1, "deadline_passed")
+    assert result.agents["b"].cause.message == "no call was sent within 0.2 s: its turn did not come"
+
+
 async def test_what_a_server_said_is_kept_when_others_end_the_run(tmp_path, faulty_server, monkeypatch):
     monkeypatch.delenv("LLM_ORC_RETRIES")
     monkeypatch.setattr("llm_orc.providers.treated.FIRST_WAIT", 30.0)
