@@ -310,7 +310,8 @@ async def test_an_agent_whose_turn_does_not_come_says_so(tmp_path):
 
     path = project_of(
         tmp_path,
-        "name: e\nbudget: {calls: 1}\nagents:\n  - {name: a, model: m, on_failure: skip, timeout_seconds: 1}\n"
+        "name: e\nbudget: {calls: 1}\nagents:\n"
+        "  - {name: a, model: m, on_failure: skip, timeout_seconds: 1}\n"
         "  - {name: b, model: m, timeout_seconds: 0.2}\n",
     )
     result, calls, _ = await run(tmp_path, path, hangs)
