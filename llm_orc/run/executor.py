@@ -223,7 +223,8 @@ class Executor:
             try:
                 return await in_time(seconds, partial(self._think, llm, models, messages, wordings, attempt))
             except (ProviderFailed, DeadlinePassed) as error:
-                if not rest and seconds is not None and not attempt.attempts:
+                never_sent = isinstance(error, DeadlinePassed) and not attempt.attempts
+                if not rest and never_sent and seconds is not None:
                     raise DeadlinePassed(
                         f"no call was sent within {seconds:g} s: its turn did not come",
                         hint="call_held among the events of the run says what it waited for",
