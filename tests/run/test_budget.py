@@ -319,15 +319,6 @@ async def test_an_agent_whose_turn_does_not_come_says_so(tmp_path):
     assert result.agents["b"].cause.message == "no call was sent within 0.2 s: its turn did not come"
 
 
-async def test_what_keeps_a_call_from_being_sent_is_said_also_with_a_timeout(tmp_path, monkeypatch):
-    monkeypatch.delenv("NO_SUCH_KEY", raising=False)
-    model = {**served_by("http://127.0.0.1:9/v1"), "api_key_env": "NO_SUCH_KEY"}
-    path = project_of(tmp_path, many(1, each="timeout_seconds: 5"), m=model)
-    async with Orchestrator(tmp_path) as orchestrator:
-        result = await orchestrator.invoke(path, "hi")
-    assert "NO_SUCH_KEY" in result.agents["a0"].cause.message + result.agents["a0"].cause.hint
-
-
 async def test_what_a_server_said_is_kept_when_others_end_the_run(tmp_path, faulty_server, monkeypatch):
     monkeypatch.delenv("LLM_ORC_RETRIES")
     monkeypatch.setattr("llm_orc.providers.treated.FIRST_WAIT", 30.0)
